@@ -1,0 +1,1 @@
+"""What does a worker do when a message rings: rounds, sending, digests, recovery."""

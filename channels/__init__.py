@@ -1,0 +1,1 @@
+"""How does a text reach a vendor: one vendor per file, behind one small protocol."""

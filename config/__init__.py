@@ -1,0 +1,1 @@
+"""What is set, and with which services (engine, channels, clock) does a process run."""

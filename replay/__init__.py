@@ -1,0 +1,1 @@
+"""What would the same rules and flows do on a virtual clock."""

@@ -1,0 +1,316 @@
+"""What would have happened, instant by instant, had this record become known under this policy?
+
+The virtual clock jumps from one instant at which something is known or due to the next, and asks the same
+rules, in the same order, as the daemon does: facts first, then digests, then the round, then what leaves.
+Rules: R5, R7; INTERFACES "duban simulate". Callers: replay/simulate.py, the policy workshop, tests.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from heapq import heappop, heappush
+
+from rules import digests as digest_rules
+from rules import notices as notice_rules
+from rules.digests import Counts, Digest
+from rules.dockets import Change, Desk, Docket, Fact
+from rules.duties import seat_docket
+from rules.facts import Acknowledgement, Channel, Record, local_day, midnight
+from rules.ladders import Fired, round_at
+from rules.matters import Matter
+from rules.notices import Notice, NoticeKey, Verdict
+from rules.offices import Person
+from rules.petitions import PetitionDocket
+from rules.projects import ProjectDocket
+from rules.workdays import ONE_DAY
+
+Subject = tuple[str, str]  #: seat, petition or project, and its id
+#: subject kind by the first part of a matter's id
+SUBJECT_OF = {"visit": "seat", "petition": "petition", "milestone": "project", "inspection": "project"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A notice that left, gave way or found nobody, at an instant."""
+
+    at: datetime
+    notice: Notice
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A digest that was made for one person."""
+
+    at: datetime
+    digest: Digest
+    person: Person
+    counts: Counts
+
+
+@dataclass(slots=True)
+class _Learnt:
+    """What one subject learns at one instant."""
+
+    facts: list[Fact] = field(default_factory=list)
+    acknowledgements: list[Acknowledgement] = field(default_factory=list)
+
+
+#: words for the notices of one person on one channel that leave together, the most urgent first
+Words = Callable[[Sequence[Notice], date], str]
+
+
+def subject_of(matter: str) -> Subject:
+    """Return the seat, petition or project that a matter's id names.
+
+    >>> subject_of("visit:S1:2026-03"), subject_of("petition:P1:assign:1")
+    (('seat', 'S1'), ('petition', 'P1'))
+    """
+    kind, _, rest = matter.partition(":")
+    parts = 2 if kind == "petition" else 1
+    return SUBJECT_OF[kind], rest.rsplit(":", parts)[0]
+
+
+class Replay:
+    """A record on a virtual clock, from `desk.start_on` to the end of `last`."""
+
+    def __init__(self, record: Record, desk: Desk, last: date, words: Words | None = None) -> None:
+        """Lay out what becomes known when; nothing is decided yet."""
+        self.desk = desk
+        self.last = last
+        self.sent: list[Sent] = []
+        self.digests: list[Made] = []
+        self.dockets: dict[Subject, Docket] = {}
+        self._words = words or (lambda _notices, _day: "")
+        self._begins = midnight(desk.start_on)
+        self._ends = midnight(last + ONE_DAY)
+        self._known: dict[datetime, dict[Subject, _Learnt]] = defaultdict(lambda: defaultdict(_Learnt))
+        self._founders: dict[Subject, Callable[[], Docket]] = {}
+        self._agenda: list[datetime] = []
+        self._planned: set[datetime] = set()
+        self._openings: dict[datetime, list[Subject]] = defaultdict(list)
+        self._rounds: set[datetime] = set()
+        self._digest_days: set[datetime] = set()
+        self._waiting: dict[datetime, list[Notice]] = defaultdict(list)
+        self._live: dict[str, Matter] = {}
+        self._attention: dict[str, datetime] = {}
+        self._calls: list[tuple[datetime, str]] = []
+        self._fired: dict[str, set[Fired]] = defaultdict(set)
+        self._reached: dict[str, dict[str, Person]] = defaultdict(dict)
+        self._keys: set[NoticeKey] = set()
+        self._sms: dict[tuple[str, date], int] = defaultdict(int)
+        self._lay_out(record)
+
+    # The agenda ---------------------------------------------------------------------------
+
+    def _plan(self, at: datetime) -> None:
+        if at < self._ends and at not in self._planned:
+            self._planned.add(at)
+            heappush(self._agenda, at)
+
+    def _lay_out(self, record: Record) -> None:
+        seats_of: dict[str, list[Subject]] = defaultdict(list)
+        for seat in record.seats:
+            subject = ("seat", seat.id)
+            self.dockets[subject] = docket = seat_docket(seat, self.desk)
+            seats_of[seat.deputy].append(subject)
+            self._await_opening(subject, docket)
+        for fact in (*record.leaves, *record.visits):
+            for subject in seats_of[fact.deputy]:
+                self._known[fact.recorded_at][subject].facts.append(fact)
+        milestones = defaultdict(list)
+        for milestone in record.milestones:
+            milestones[milestone.project].append(milestone)
+        for petition in record.petitions:
+            self._found(("petition", petition.id), petition.recorded_at, PetitionDocket, petition)
+        for project in record.projects:
+            plan = milestones[project.id]
+            self._found(("project", project.id), project.recorded_at, ProjectDocket, project, plan)
+        for event in record.petition_events:
+            self._known[event.at]["petition", event.petition].facts.append(event)
+        for progress in record.project_events:
+            self._known[progress.at]["project", progress.project].facts.append(progress)
+        for word in record.acknowledgements:
+            self._known[word.at][subject_of(word.matter)].acknowledgements.append(word)
+        for at in self._known:
+            self._plan(at)
+        self._lay_out_days()
+
+    def _found(self, subject: Subject, at: datetime, kind: Callable[..., Docket], *row: object) -> None:
+        self._founders[subject] = lambda: kind(*row, self.desk)
+        self._known[at][subject]  # noqa: B018 - names the instant, with or without events
+
+    def _lay_out_days(self) -> None:
+        day = self.desk.start_on
+        while day <= self.last:
+            if self.desk.calendar.is_workday(day):
+                for instants, at in (
+                    (self._digest_days, digest_rules.digest_at(day, self.desk)),
+                    (self._rounds, round_at(day, self.desk.policy)),
+                ):
+                    instants.add(at)
+                    self._plan(at)
+            day += ONE_DAY
+
+    def _await_opening(self, subject: Subject, docket: Docket) -> None:
+        day = docket.next_opening()
+        if day is not None:
+            # Periods before the office took the system into use open together: they tell nothing.
+            at = max(midnight(day), self._begins)
+            self._openings[at].append(subject)
+            self._plan(at)
+
+    # The clock ----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Go through all instants up to the end."""
+        while self._agenda:
+            at = heappop(self._agenda)
+            self._planned.discard(at)
+            self._step(at)
+
+    def _step(self, at: datetime) -> None:
+        decided = self._learn(at)
+        if at in self._digest_days:
+            self._make_digests(at)
+        if at in self._rounds:
+            decided += self._hold_round(at)
+        leaving = [n for n in self._waiting.pop(at, ()) if self._still_holds(n, at)]
+        self._let_go(at, [*leaving, *decided])
+
+    def _learn(self, at: datetime) -> list[Notice]:
+        """Apply all facts of the instant, and return the event notices that leave at once."""
+        opening = self._openings.pop(at, ())
+        known = self._known.pop(at, {})
+        for subject in opening:
+            if subject not in known:
+                known[subject] = _Learnt()
+        decided: list[Notice] = []
+        for subject, learnt in known.items():
+            docket = self._docket(subject)
+            for change in docket.learn(at, learnt.facts, learnt.acknowledgements):
+                decided += self._change(change, at)
+            if subject in opening:
+                self._await_opening(subject, docket)
+        leaves = notice_rules.leaves_at(at, self.desk) if decided else at
+        fresh = self._fresh(decided)
+        if leaves == at:
+            return fresh
+        self._waiting[leaves] += fresh
+        self._plan(leaves)
+        return []
+
+    def _docket(self, subject: Subject) -> Docket:
+        docket = self.dockets.get(subject)
+        if docket is None:
+            docket = self.dockets[subject] = self._founders[subject]()
+        return docket
+
+    def _change(self, change: Change, at: datetime) -> list[Notice]:
+        matter = change.after
+        if matter is None:
+            gone = change.before
+            if gone is not None:
+                self._live.pop(gone.id, None)
+            return []
+        if matter.closed is None and not matter.silent:
+            self._live[matter.id] = matter
+            self._call(matter, max(at, self._begins))
+        else:
+            self._live.pop(matter.id, None)
+        reached = self._reached.get(matter.id, {}).values()
+        return notice_rules.event_notices(change, at, reached, self.desk)
+
+    def _call(self, matter: Matter, after: datetime) -> None:
+        """Remember in which round the matter must be looked at next."""
+        at = notice_rules.next_attention(matter, self._fired.get(matter.id, ()), after, self.desk)
+        if at is None:
+            self._attention.pop(matter.id, None)
+        elif self._attention.get(matter.id) != at:
+            self._attention[matter.id] = at
+            heappush(self._calls, (at, matter.id))
+
+    def _hold_round(self, at: datetime) -> list[Notice]:
+        day = local_day(at)
+        decided: list[Notice] = []
+        while self._calls and self._calls[0][0] <= at:
+            when, ident = heappop(self._calls)
+            if self._attention.get(ident) != when or ident not in self._live:
+                continue
+            matter = self._live[ident]
+            del self._attention[ident]
+            result = notice_rules.round_notices(matter, self._fired[ident], day, self.desk)
+            self._fired[ident].update(result.fired)
+            decided += result.notices
+            self._call(matter, at + timedelta(microseconds=1))
+        return self._fresh(decided)
+
+    # What leaves --------------------------------------------------------------------------
+
+    def _fresh(self, notices: Iterable[Notice]) -> list[Notice]:
+        """Return the notices that were never decided before; each key is used up (R5.6)."""
+        fresh = [n for n in notice_rules.once(notices) if n.key not in self._keys]
+        self._keys.update(n.key for n in fresh)
+        return fresh
+
+    def _still_holds(self, notice: Notice, at: datetime) -> bool:
+        docket = self.dockets[subject_of(notice.matter.id)]
+        return notice_rules.still_holds(notice, docket.matters.get(notice.matter.id), local_day(at))
+
+    def _let_go(self, at: datetime, notices: Iterable[Notice]) -> None:
+        """Send what leaves now, one message for each person and channel (R5.9, R5.11)."""
+        bundles: dict[tuple[str, Channel], list[Notice]] = defaultdict(list)
+        for notice in notices:
+            if notice.verdict is not Verdict.SENT or notice.person is None or notice.channel is None:
+                self.sent.append(Sent(at, notice, ""))
+            else:
+                bundles[notice.person.id, notice.channel].append(notice)
+        for (person, channel), items in bundles.items():
+            if channel is Channel.SMS and not self._may_send(person, at):
+                later = notice_rules.put_off(at, self.desk)
+                self._waiting[later] += items
+                self._plan(later)
+            else:
+                self._send(at, items)
+
+    def _may_send(self, person: str, at: datetime) -> bool:
+        limit = self.desk.policy.sms_per_day
+        key = (person, local_day(at))
+        if limit is not None and self._sms[key] >= limit:
+            return False
+        self._sms[key] += 1
+        return True
+
+    def _send(self, at: datetime, items: list[Notice]) -> None:
+        items.sort(key=notice_rules.urgency)
+        text = self._words(items, local_day(at))
+        for notice in items:
+            self.sent.append(Sent(at, notice, text))
+            if notice.rung.startswith("climb-") and notice.person is not None:
+                self._reached[notice.matter.id][notice.person.id] = notice.person
+
+    # Digests and the end ------------------------------------------------------------------
+
+    def _make_digests(self, at: datetime) -> None:
+        day = local_day(at)
+        for ident in [i for i, m in self._live.items() if not m.is_live(day)]:
+            del self._live[ident]
+        counts = digest_rules.count_by_town(self._live.values(), day, self.desk)
+        for digest in digest_rules.digests_on(day, self.desk):
+            tally = counts.get(digest.town, Counts())
+            if digest_rules.is_made(digest, tally):
+                people = self.desk.house.staff(digest.office)
+                self.digests += [Made(at, digest, person, tally) for person in people]
+
+    def matters(self) -> Iterator[Matter]:
+        """Return every matter opened by the end, in no order."""
+        for docket in self.dockets.values():
+            yield from docket.matters.values()
+
+
+def replay(record: Record, desk: Desk, last: date, words: Words | None = None) -> Replay:
+    """Run a record from `desk.start_on` 00:00 to `last` 24:00 and return all that happened."""
+    run = Replay(record, desk, last, words)
+    run.run()
+    return run

@@ -1,0 +1,1 @@
+"""Pure decisions: workdays, duties, petitions, projects, ladders, digests. No SQL, no clock."""

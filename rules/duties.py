@@ -1,0 +1,348 @@
+"""What does a seat owe in each period, and has the deputy been to the station and to the grid?
+
+Policy: config/policy.toml [duty]. Rules: R3. Callers: replay/, actors/, intake's checks of acknowledgements.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from rules.derivations import Measure, Reckoning, due_date
+from rules.dockets import Desk, Docket, Fact
+from rules.facts import Leave, Seat, Visit, VisitKind, local_day
+from rules.matters import Cause, Matter, MatterKind, Status
+from rules.policy import Arrivals, Period, Place
+from rules.workdays import ONE_DAY, add_months
+
+MONTHS_A_YEAR: Final = 12
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-year, quarter or month of the calendar year, both ends included (R3.2)."""
+
+    first: date
+    last: date
+    months: int
+
+    @property
+    def days(self) -> int:
+        """The number of days."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def label(self) -> str:
+        """The period's name in matter ids.
+
+        >>> span_of(date(2026, 5, 2), 6).label, span_of(date(2026, 5, 2), 3).label, span_of(date(2026, 5, 2), 1).label
+        ('2026-H1', '2026-Q2', '2026-05')
+        """
+        if self.months == 1:
+            return f"{self.first:%Y-%m}"
+        letter = "H" if self.months == MONTHS_A_YEAR // 2 else "Q"
+        return f"{self.first.year}-{letter}{(self.first.month - 1) // self.months + 1}"
+
+    @property
+    def next(self) -> "Span":
+        """The span that follows."""
+        return span_of(self.last + ONE_DAY, self.months)
+
+    @property
+    def previous(self) -> "Span":
+        """The span before."""
+        return span_of(self.first - ONE_DAY, self.months)
+
+
+def span_of(day: date, months: int) -> Span:
+    """Return the half-year, quarter or month in which `day` lies."""
+    first = date(day.year, (day.month - 1) // months * months + 1, 1)
+    return Span(first, add_months(first, months) - ONE_DAY, months)
+
+
+class LeaveDays:
+    """The days of a deputy's leaves, each counted once (R3.7)."""
+
+    def __init__(self) -> None:
+        """Start without leave."""
+        self._spans: list[tuple[date, date]] = []
+
+    def add(self, first: date, last: date) -> None:
+        """Join one more leave to those known."""
+        apart = [s for s in self._spans if s[1] + ONE_DAY < first or s[0] > last + ONE_DAY]
+        joined = [s for s in self._spans if s not in apart]
+        span = (min([first, *(s[0] for s in joined)]), max([last, *(s[1] for s in joined)]))
+        self._spans = sorted([*apart, span])
+
+    def count(self, first: date, last: date) -> int:
+        """Return how many days from `first` to `last`, both included, are days of leave."""
+        overlaps = ((min(b, last) - max(a, first)).days + 1 for a, b in self._spans)
+        return sum(days for days in overlaps if days > 0)
+
+
+def owed_arrivals(seat: Seat, desk: Desk) -> tuple[VisitKind, ...]:
+    """Return the arrivals that a period of the seat owes, station first (R3.4).
+
+    A seat without a station of its own is served by its town's central one; without either it owes no
+    station arrival, without a grid no grid arrival.
+    """
+    station = bool(desk.house.stations_for(seat.station, seat.town))
+    return ((VisitKind.STATION,) if station else ()) + ((VisitKind.GRID,) if seat.grid else ())
+
+
+class SeatDocket(Docket):
+    """A seat with its duty of each period; `period = "calendar"` or `"rolling"`."""
+
+    def __init__(self, seat: Seat, desk: Desk) -> None:
+        """Start with no visit and no leave known, and no period begun."""
+        super().__init__(desk)
+        self.seat = seat
+        self.owed = owed_arrivals(seat, desk)
+        self.leave = LeaveDays()
+        self._stations = desk.house.stations_for(seat.station, seat.town)
+        self._days: dict[VisitKind, list[date]] = {kind: [] for kind in VisitKind}
+        self._months = desk.policy.duty.of(seat.level).months
+
+    def counts(self, visit: Visit) -> bool:
+        """Say whether a visit is an arrival of this seat (R3.4, R3.5)."""
+        if visit.day < self.seat.begins or (self.seat.ends is not None and visit.day > self.seat.ends):
+            return False
+        duty = self.desk.policy.duty
+        if duty.place is Place.ANY:
+            return visit.kind in self.owed or duty.arrivals is Arrivals.EITHER
+        if visit.kind is VisitKind.STATION:
+            return visit.place in self._stations
+        return self.seat.grid is not None and self.desk.house.is_under(visit.place, self.seat.grid)
+
+    def _note(self, fact: Fact) -> bool:
+        """Add what a fact says about the seat; False if it says nothing."""
+        if isinstance(fact, Leave):
+            self.leave.add(fact.begins, fact.ends)
+            return True
+        if isinstance(fact, Visit) and self.counts(fact):
+            insort(self._days[fact.kind], fact.day)
+            return True
+        return False
+
+    def _first(self, kind: VisitKind, earliest: date) -> date | None:
+        days = self._days[kind]
+        i = bisect_left(days, earliest)
+        return days[i] if i < len(days) else None
+
+    def _completed(self, earliest: date) -> date | None:
+        """Return the day of the last missing arrival among those from `earliest` on, if none is missing."""
+        if self.desk.policy.duty.arrivals is Arrivals.EITHER:
+            return min((d for kind in VisitKind if (d := self._first(kind, earliest))), default=None)
+        found = [self._first(kind, earliest) for kind in self.owed]
+        return None if None in found else max(d for d in found if d)
+
+    def _made(self, first: date, last: date | None) -> tuple[VisitKind, ...]:
+        """Return the kinds of arrival made from `first` to `last`, both included, station first."""
+        made = []
+        for kind in VisitKind:
+            day = self._first(kind, first)
+            if day is not None and (last is None or day <= last):
+                made.append(kind)
+        return tuple(made)
+
+    def _matter(  # noqa: PLR0913 - a matter has that many parts
+        self,
+        label: str,
+        *,
+        opened: date,
+        how: Reckoning,
+        closed: Status | None,
+        settled: date | None,
+        missed_from: date | None,
+        arrivals: tuple[VisitKind, ...],
+        began: date,
+    ) -> Matter:
+        due = due_date(how, self.desk.calendar)
+        return Matter(
+            id=f"visit:{self.seat.id}:{label}",
+            kind=MatterKind.VISIT,
+            subject=self.seat.id,
+            town=self.seat.town,
+            responsible=f"deputy:{self.seat.deputy}",
+            ladder=self.seat.level,
+            cause=Cause.PERIOD,
+            opened=opened,
+            due=due,
+            reckoned=how,
+            began=began,
+            closed=closed,
+            settled=settled,
+            missed_from=missed_from,
+            silent=due < self.desk.start_on,
+            owed=self.owed,
+            arrivals=arrivals,
+            label=label,
+        )
+
+    def _keep(self, matter: Matter, *, began: date | None = None) -> None:
+        """Put a matter in place of what was known under its id; leave it alone if nothing changed.
+
+        `began`: where a matter is new or has another due date, the day on which its ladder begins.
+        """
+        known = self.matters.get(matter.id)
+        if known is not None:
+            moved = known.due != matter.due
+            matter = replace(matter, holds=known.holds, began=(began or matter.began) if moved else known.began)
+        elif began is not None:
+            matter = replace(matter, began=began)
+        if matter != known:
+            self.matters[matter.id] = matter
+
+
+class CalendarSeat(SeatDocket):
+    """Half-years, quarters and months of the calendar year; due on the last day (R3.2, R3.6, R3.9)."""
+
+    def __init__(self, seat: Seat, desk: Desk) -> None:
+        """Start before the seat's first period."""
+        super().__init__(seat, desk)
+        self._next = span_of(seat.begins, self._months)
+
+    def next_opening(self) -> date | None:
+        """Return the first day of the next period that the seat will have."""
+        seat = self.seat
+        if not self.owed or (seat.ends is not None and self._next.last > seat.ends):
+            return None
+        return max(self._next.first, seat.begins)
+
+    def take(self, at: datetime, facts: Sequence[Fact]) -> None:
+        """Open the periods begun by then, and reckon anew those that a fact touches."""
+        touched: set[Span] = set()
+        for fact in facts:
+            if self._note(fact):
+                touched |= self._touched(fact)
+        opened = {span.label: span for span in self._open(local_day(at))}
+        for span in touched:
+            if span < self._next:
+                opened[span.label] = span
+        for span in opened.values():
+            if self._owes(span):
+                self._keep(self._of_span(span))
+
+    def _open(self, today: date) -> Iterator[Span]:
+        while (day := self.next_opening()) is not None and day <= today:
+            yield self._next
+            self._next = self._next.next
+
+    def _touched(self, fact: Fact) -> set[Span]:
+        if isinstance(fact, Visit):
+            own = span_of(fact.day, self._months)
+            return {own.previous, own}
+        assert isinstance(fact, Leave)  # noqa: S101 - _note admits visits and leaves only
+        spans = set()
+        span = span_of(max(fact.begins, self.seat.begins), self._months)
+        while span.first <= fact.ends and span < self._next:
+            spans.add(span)
+            span = span.next
+        return spans
+
+    def _owes(self, span: Span) -> bool:
+        """Say whether the seat owes anything in a period (R3.4, R3.6)."""
+        seat = self.seat
+        if not self.owed or span.last < seat.begins or (seat.ends is not None and seat.ends < span.last):
+            return False
+        had = (span.last - max(seat.begins, span.first)).days + 1
+        return 2 * had >= span.days
+
+    def _of_span(self, span: Span) -> Matter:
+        opened = max(span.first, self.seat.begins)
+        horizon = span.next.last if self.seat.ends is None else min(span.next.last, self.seat.ends)
+        done = self._completed(opened)
+        until = horizon
+        if done is not None and done <= span.last:
+            closed, settled, until = Status.MET, done, span.last
+        elif 2 * self.leave.count(span.first, span.last) >= span.days:
+            closed, settled, until = Status.EXCUSED, None, span.last
+        elif done is not None and done <= horizon:
+            closed, settled, until = Status.LATE, done, done
+        else:
+            closed, settled = None, None
+        return self._matter(
+            span.label,
+            opened=opened,
+            how=Reckoning(Measure.PERIOD, span.last),
+            closed=closed,
+            settled=settled,
+            missed_from=horizon + ONE_DAY,
+            arrivals=self._made(opened, until),
+            began=opened,
+        )
+
+
+class RollingSeat(SeatDocket):
+    """Cycles that start when the one before was completed (R3.2, R3.7)."""
+
+    def next_opening(self) -> date | None:
+        """Return the day of the first cycle; later ones are opened by visits."""
+        return None if self.matters or not self.owed else self._start
+
+    @property
+    def _start(self) -> date:
+        return max(self.seat.begins, self.desk.start_on)
+
+    def take(self, at: datetime, facts: Sequence[Fact]) -> None:
+        """Open the first cycle if its day has come; on any fact reckon all cycles anew."""
+        today = local_day(at)
+        if today < self._start or not self.owed:
+            for fact in facts:
+                self._note(fact)
+            return
+        if not self.matters:
+            self._reckon(began=None)
+        noted = [self._note(fact) for fact in facts]
+        if any(noted):
+            self._reckon(began=today)
+
+    def _reckon(self, *, began: date | None) -> None:
+        cycles = list(self._cycles())
+        ids = {cycle.id for cycle in cycles}
+        for gone in [i for i in self.matters if i not in ids]:
+            del self.matters[gone]
+        for cycle in cycles:
+            self._keep(cycle, began=began)
+
+    def _cycles(self) -> Iterator[Matter]:
+        start: date | None = self._start
+        while start is not None:
+            done = self._completed(start + ONE_DAY)
+            how = self._moved_by_leave(start, done)
+            due = due_date(how, self.desk.calendar)
+            if self.seat.ends is None or due <= self.seat.ends:
+                yield self._cycle(start, how, due, done)
+            start = done
+
+    def _moved_by_leave(self, start: date, done: date | None) -> Reckoning:
+        """Count the days of leave after `start`, up to the due date so moved and while the cycle runs."""
+        plain = add_months(start, self._months)
+        leave = -1
+        counted = 0
+        while counted != leave:
+            leave = counted
+            last = plain + timedelta(days=leave)
+            counted = self.leave.count(start + ONE_DAY, min(last, done) if done else last)
+        return Reckoning(Measure.CYCLE, start, self._months, leave)
+
+    def _cycle(self, start: date, how: Reckoning, due: date, done: date | None) -> Matter:
+        closed = None if done is None else Status.MET if done <= due else Status.LATE
+        return self._matter(
+            start.isoformat(),
+            opened=start,
+            how=how,
+            closed=closed,
+            settled=done,
+            missed_from=self.seat.ends + ONE_DAY if self.seat.ends else None,
+            arrivals=self._made(start + ONE_DAY, done),
+            began=start,
+        )
+
+
+def seat_docket(seat: Seat, desk: Desk) -> SeatDocket:
+    """Return the docket of a seat under the policy's `duty.period`."""
+    rolling = desk.policy.duty.period is Period.ROLLING
+    return RollingSeat(seat, desk) if rolling else CalendarSeat(seat, desk)
+

@@ -1,0 +1,109 @@
+"""Which rungs does a matter have, and which of them are to be fired in this round?
+
+Reminders run towards the due date, then comes the overdue rung, then the climb up the chain.
+Policy: the ladders of config/policy.toml. Rules: R2.3, R3.8, R4.5, R4b.4, R5.1 to R5.4. Callers: replay/,
+actors/, explain, the console.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from rules.facts import SHANGHAI
+from rules.matters import Matter, MatterKind
+from rules.policy import Policy
+from rules.workdays import ONE_DAY, Calendar
+
+
+class RungKind(StrEnum):
+    """What a rung does."""
+
+    REMIND = "remind"
+    OVERDUE = "overdue"
+    CLIMB = "climb"
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One step of a ladder.
+
+    `day` is its own date; a hold may put it off to `fires_from` (R5.4).
+    """
+
+    kind: RungKind
+    number: int  #: remind: days before the due date; climb: which office of the chain, from 1; overdue: 0
+    day: date
+    fires_from: date
+    dropped: bool = False  #: a reminder dated on or before the day its matter opened (R5.1)
+
+    @property
+    def name(self) -> str:
+        """The rung's name in notices, such as `remind-7`."""
+        return "overdue" if self.kind is RungKind.OVERDUE else f"{self.kind}-{self.number}"
+
+
+class Fired(NamedTuple):
+    """A rung that has been dealt with, under the due date that it had then."""
+
+    due: date
+    rung: str
+
+
+class Outcome(NamedTuple):
+    """What a round does with one matter."""
+
+    fire: tuple[Rung, ...]
+    skip: tuple[Rung, ...]  #: reminders that gave way (R5.2)
+
+
+def ladder(matter: Matter, chain: Collection[str], policy: Policy, calendar: Calendar) -> list[Rung]:
+    """Return the rungs of a matter under its present due date, in their order.
+
+    Overdue and climb are reckoned from the due date, or from the day before the ladder began if that is
+    later (R5.1). Climb rungs beyond the chain's end leave no trace (R2.3).
+    """
+    terms = policy.ladder(matter.ladder)
+    rungs = []
+    for days in terms.reminders:
+        if matter.kind is MatterKind.VISIT:
+            day = calendar.back(matter.due - timedelta(days=days))
+        else:
+            day = calendar.workdays(matter.due, -days)
+        rungs.append(Rung(RungKind.REMIND, days, day, day, dropped=day <= matter.opened))
+    base = max(matter.due, matter.began - ONE_DAY)
+    overdue = calendar.workdays(base, 1)
+    rungs.append(Rung(RungKind.OVERDUE, 0, overdue, overdue))
+    held = max((hold.until for hold in matter.holds if hold.due == matter.due), default=date.min)
+    for number, days in enumerate(terms.climb[: len(chain)], 1):
+        day = calendar.workdays(base, days)
+        rungs.append(Rung(RungKind.CLIMB, number, day, max(day, held)))
+    return rungs
+
+
+def outstanding(rungs: Iterable[Rung], due: date, fired: Collection[Fired], start_on: date) -> list[Rung]:
+    """Return the rungs that may still fire (R5.1, R5.3)."""
+    return [r for r in rungs if not r.dropped and r.day >= start_on and Fired(due, r.name) not in fired]
+
+
+def hold_round(left: Iterable[Rung], day: date) -> Outcome:
+    """Say which of the rungs left are fired in the round of `day`, and which reminders give way (R5.1, R5.2)."""
+    come = [rung for rung in left if rung.fires_from <= day]
+    overdue = any(rung.kind is RungKind.OVERDUE for rung in come)
+    nearest = min((r.number for r in come if r.kind is RungKind.REMIND), default=0)
+    skip = tuple(r for r in come if r.kind is RungKind.REMIND and (overdue or r.number > nearest))
+    return Outcome(tuple(r for r in come if r not in skip), skip)
+
+
+def round_at(day: date, policy: Policy) -> datetime:
+    """Return the instant (UTC) of the round of a workday."""
+    return datetime.combine(day, policy.notify_at, SHANGHAI).astimezone(UTC)
+
+
+def next_round(at: datetime, policy: Policy, calendar: Calendar, earliest: date = date.min) -> datetime:
+    """Return the first round at or after `at` whose day is not before `earliest`."""
+    day = max(at.astimezone(SHANGHAI).date(), earliest)
+    if not calendar.is_workday(day) or round_at(day, policy) < at:
+        day = calendar.workdays(day, 1) if calendar.is_workday(day) else calendar.forward(day)
+    return round_at(day, policy)

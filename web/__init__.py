@@ -1,0 +1,1 @@
+"""What do people and other programs reach over HTTP: the console, the JSON API, webhooks."""

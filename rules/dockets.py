@@ -5,7 +5,7 @@ all facts anew in that order gives the same matters: that is what a rebuild, `ex
 Rules: R5.1 (what began a ladder), R5.4 (acknowledgements). Callers: duties, petitions, projects.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -54,10 +54,18 @@ class Docket:
         """
         before = dict(self.matters)
         self.take(at, facts)
+        self._go_on_where_due_stayed(before)
         for acknowledgement in (*acknowledgements, *self.acknowledged_in(facts)):
             self.acknowledge(acknowledgement)
         changed = [Change(before.get(i), m) for i, m in self.matters.items() if before.get(i) is not m]
         return changed + [Change(m, None) for i, m in before.items() if i not in self.matters]
+
+    def _go_on_where_due_stayed(self, before: Mapping[str, Matter]) -> None:
+        """Let a ladder go on where the due date, after all facts of the instant, is what it was (R5.1)."""
+        for ident, old in before.items():
+            new = self.matters.get(ident)
+            if new is not None and new.began != old.began and new.due == old.due:
+                self.matters[ident] = replace(new, began=old.began)
 
     def take(self, at: datetime, facts: Sequence[Fact]) -> None:
         """Change `matters` to what they are from `at` on."""

@@ -277,9 +277,14 @@ class CalendarSeat(SeatDocket):
 class RollingSeat(SeatDocket):
     """Cycles that start when the one before was completed (R3.2, R3.7)."""
 
+    def __init__(self, seat: Seat, desk: Desk) -> None:
+        """Start before the seat's first cycle."""
+        super().__init__(seat, desk)
+        self._begun = False
+
     def next_opening(self) -> date | None:
         """Return the day of the first cycle; later ones are opened by visits."""
-        return None if self.matters or not self.owed else self._start
+        return None if self._begun or not self.owed else self._start
 
     @property
     def _start(self) -> date:
@@ -292,7 +297,8 @@ class RollingSeat(SeatDocket):
             for fact in facts:
                 self._note(fact)
             return
-        if not self.matters:
+        if not self._begun:
+            self._begun = True
             self._reckon(began=None)
         noted = [self._note(fact) for fact in facts]
         if any(noted):

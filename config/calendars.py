@@ -1,0 +1,75 @@
+"""Which yearly holiday notices are known?
+
+Those of the library chinesecalendar from 2023 on, and over them the tables that an operator lays beside duban
+when a notice is out before the library has it (settings key `calendar`, columns date, is_workday, name).
+Rules: R1.2, R1.8.
+"""
+
+import csv
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import chinese_calendar
+from chinese_calendar.constants import Holiday
+
+from config.layers import WrongSettings
+from rules.workdays import ONE_DAY, Calendar, DayNotice
+
+FIRST_YEAR: Final = 2023  #: earlier years are reckoned as years without a notice (R1.8)
+YES_NO: Final = {"1": True, "0": False}
+CHINESE: Final = {holiday.value: holiday.chinese for holiday in Holiday}
+
+
+def _library_years() -> Iterator[int]:
+    year = FIRST_YEAR
+    while True:
+        try:
+            chinese_calendar.is_workday(date(year, 12, 31))
+        except NotImplementedError:
+            return
+        yield year
+        year += 1
+
+
+def _days_of(year: int) -> Iterator[date]:
+    day = date(year, 1, 1)
+    while day.year == year:
+        yield day
+        day += ONE_DAY
+
+
+def _library_notices() -> Iterator[DayNotice]:
+    for year in _library_years():
+        for day in _days_of(year):
+            is_workday = bool(chinese_calendar.is_workday(day))
+            _, name = chinese_calendar.get_holiday_detail(day)
+            yield DayNotice(day, is_workday, "" if is_workday else CHINESE.get(name, ""))
+
+
+def read_table(path: Path) -> list[DayNotice]:
+    """Return the notices of a table of whole years; raise WrongSettings that names the row at fault."""
+    notices: list[DayNotice] = []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), 2):
+            try:
+                notices.append(DayNotice(date.fromisoformat(row["date"]), YES_NO[row["is_workday"]], row.get("name") or ""))
+            except (KeyError, ValueError, TypeError) as err:
+                raise WrongSettings([f"{path}, row {number}: want date,is_workday,name such as 2027-01-01,0,元旦"]) from err
+    given = {notice.day for notice in notices}
+    for year in sorted({day.year for day in given}):
+        missing = [day for day in _days_of(year) if day not in given]
+        if missing:
+            raise WrongSettings([f"{path}: {year} is not whole; {missing[0]} is missing"])
+    return notices
+
+
+@cache
+def load_calendar(folder: Path | None = None) -> Calendar:
+    """Return the calendar in force; `folder` holds tables that go before the library's years."""
+    notices = {notice.day: notice for notice in _library_notices()}
+    for path in sorted(folder.glob("*.csv")) if folder and folder.is_dir() else ():
+        notices |= {notice.day: notice for notice in read_table(path)}
+    return Calendar(notices.values())

@@ -1,0 +1,120 @@
+"""Which value does each setting have, once defaults, a file and the environment are laid over one another?
+
+Source: INTERFACES "Settings". Callers: config/policies.py, config/settings.py.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+Tree = dict[str, Any]
+
+
+class WrongSettings(ValueError):
+    """Some settings are wrong: each line names the key, the value and what is admitted."""
+
+    def __init__(self, lines: list[str]) -> None:
+        """Join the lines to one message."""
+        many = f"{len(lines)} wrong settings:" if len(lines) > 1 else "1 wrong setting:"
+        super().__init__("\n".join([many, *(f"  - {line}" for line in lines)]))
+        self.lines = lines
+
+
+def defaults(name: str) -> Tree:
+    """Return the defaults that ship with duban, from config/`name`."""
+    return tomllib.loads(files("config").joinpath(name).read_text("utf-8"))
+
+
+def override(path: str | os.PathLike[str] | None) -> Tree:
+    """Return what a file of overrides says; nothing if none is named."""
+    if not path:
+        return {}
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as err:
+        raise WrongSettings([f"{path} cannot be read ({err.strerror}); name a TOML file"]) from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise WrongSettings([f"{path} is not TOML: {err}"]) from err
+
+
+def laid_over(below: Tree, above: Mapping[str, Any]) -> Tree:
+    """Return `below` with the values of `above` in place of its own, key by key.
+
+    >>> laid_over({"duty": {"period": "calendar", "place": "any"}}, {"duty": {"period": "rolling"}})
+    {'duty': {'period': 'rolling', 'place': 'any'}}
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        known = merged.get(key)
+        merged[key] = laid_over(known, value) if isinstance(known, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def at_path(path: str, value: object) -> Tree:
+    """Return a tree with one value at a dotted path.
+
+    >>> at_path("duty.period", "rolling")
+    {'duty': {'period': 'rolling'}}
+    """
+    head, _, rest = path.partition(".")
+    return {head: at_path(rest, value) if rest else value}
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted path of every setting of a model."""
+    for name, info in model.model_fields.items():
+        path = f"{prefix}{info.alias or name}"
+        inner = info.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys_of(inner, f"{path}.")
+        else:
+            yield path
+
+
+def toml_value(text: str) -> object:
+    """Read a value as TOML would: a number, a list, true; any other text stands for itself.
+
+    >>> toml_value("[5, 10]"), toml_value("2"), toml_value("rolling"), toml_value("09:00")
+    ([5, 10], 2, 'rolling', '09:00')
+    """
+    try:
+        value = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, (int, float, list, bool, str)) else text
+
+
+def validated(model: type[Model], tree: Tree, sources: Mapping[str, str] | None = None) -> Model:
+    """Return the settings, or raise WrongSettings that names every wrong key.
+
+    `sources`: where a key was given in another name, such as an environment variable.
+    """
+    try:
+        return model.model_validate(tree)
+    except ValidationError as err:
+        raise WrongSettings(list(_lines(model, err, sources or {}))) from None
+
+
+def _lines(model: type[BaseModel], err: ValidationError, sources: Mapping[str, str]) -> Iterator[str]:
+    known = list(keys_of(model))
+    for error in err.errors(include_url=False):
+        path = ".".join(str(part) for part in error["loc"])
+        name = sources.get(path, path)
+        if error["type"] == "extra_forbidden":
+            yield f"{name} is not a setting{did_you_mean(path, known)}"
+        else:
+            shown = "" if isinstance(error["input"], dict) else f"={error['input']!r}"
+            yield f"{name}{shown}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean …?` with the nearest known word, or an empty text."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""

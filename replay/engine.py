@@ -18,17 +18,12 @@ from rules.dockets import Change, Desk, Docket, Fact
 from rules.duties import seat_docket
 from rules.facts import Acknowledgement, Channel, Record, local_day, midnight
 from rules.ladders import Fired, round_at
-from rules.matters import Matter
+from rules.matters import Matter, Subject, SubjectKind, subject_of
 from rules.notices import Notice, NoticeKey, Verdict
 from rules.offices import Person
 from rules.petitions import PetitionDocket
 from rules.projects import ProjectDocket
 from rules.workdays import ONE_DAY
-
-Subject = tuple[str, str]  #: seat, petition or project, and its id
-#: subject kind by the first part of a matter's id
-SUBJECT_OF = {"visit": "seat", "petition": "petition", "milestone": "project", "inspection": "project"}
-
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -59,17 +54,6 @@ class _Learnt:
 
 #: words for the notices of one person on one channel that leave together, the most urgent first
 Words = Callable[[Sequence[Notice], date], str]
-
-
-def subject_of(matter: str) -> Subject:
-    """Return the seat, petition or project that a matter's id names.
-
-    >>> subject_of("visit:S1:2026-03"), subject_of("petition:P1:assign:1")
-    (('seat', 'S1'), ('petition', 'P1'))
-    """
-    kind, _, rest = matter.partition(":")
-    parts = 2 if kind == "petition" else 1
-    return SUBJECT_OF[kind], rest.rsplit(":", parts)[0]
 
 
 class Replay:
@@ -112,7 +96,7 @@ class Replay:
     def _lay_out(self, record: Record) -> None:
         seats_of: dict[str, list[Subject]] = defaultdict(list)
         for seat in record.seats:
-            subject = ("seat", seat.id)
+            subject = Subject(SubjectKind.SEAT, seat.id)
             self.dockets[subject] = docket = seat_docket(seat, self.desk)
             seats_of[seat.deputy].append(subject)
             self._await_opening(subject, docket)
@@ -123,14 +107,14 @@ class Replay:
         for milestone in record.milestones:
             milestones[milestone.project].append(milestone)
         for petition in record.petitions:
-            self._found(("petition", petition.id), petition.recorded_at, PetitionDocket, petition)
+            self._found(Subject(SubjectKind.PETITION, petition.id), petition.recorded_at, PetitionDocket, petition)
         for project in record.projects:
             plan = milestones[project.id]
-            self._found(("project", project.id), project.recorded_at, ProjectDocket, project, plan)
+            self._found(Subject(SubjectKind.PROJECT, project.id), project.recorded_at, ProjectDocket, project, plan)
         for event in record.petition_events:
-            self._known[event.at]["petition", event.petition].facts.append(event)
+            self._known[event.at][Subject(SubjectKind.PETITION, event.petition)].facts.append(event)
         for progress in record.project_events:
-            self._known[progress.at]["project", progress.project].facts.append(progress)
+            self._known[progress.at][Subject(SubjectKind.PROJECT, progress.project)].facts.append(progress)
         for word in record.acknowledgements:
             self._known[word.at][subject_of(word.matter)].acknowledgements.append(word)
         for at in self._known:

@@ -85,3 +85,72 @@ def steps(start: date, end: date, calendar: Calendar) -> list[Step]:
 def is_provisional(start: date, end: date, calendar: Calendar) -> bool:
     """Say whether the way from `start` to `end` touches a year without a notice (R1.8)."""
     return any(calendar.is_provisional(date(year, 1, 1)) for year in range(start.year, end.year + 1))
+
+
+def in_words(how: Reckoning, calendar: Calendar) -> str:
+    """Return the reckoning in one sentence, day by day (R1).
+
+    >>> in_words(Reckoning(Measure.WORKDAYS, date(2030, 4, 30), 2), Calendar())
+    '2 workdays after 2030-04-30: 3, 6 May; passed over: 1–2 May 劳动节, 4–5 May weekend (provisional)'
+    """
+    due = due_date(how, calendar)
+    text = _counted_in_words(how, due, calendar)
+    return f"{text} (provisional)" if is_provisional(how.start, due, calendar) else text
+
+
+def _counted_in_words(how: Reckoning, due: date, calendar: Calendar) -> str:
+    match how.measure:
+        case Measure.WORKDAYS:
+            way = steps(how.start, due, calendar)
+            counted = _days_in_words([s.day for s in way if s.counted])
+            passed = _passed_in_words(way)
+            return f"{how.count} workdays after {how.start}: {counted}{f'; passed over: {passed}' if passed else ''}"
+        case Measure.DAYS | Measure.MONTHS | Measure.PLANNED:
+            plain = _plain_day(how)
+            what = "planned for" if how.measure is Measure.PLANNED else f"{how.count} {how.measure} after {how.start}:"
+            passed = _passed_in_words(steps(plain - ONE_DAY, due, calendar)) if due != plain else ""
+            return f"{what} {plain}" + (f", moved to the next workday, {due}; passed over: {passed}" if passed else "")
+        case Measure.CYCLE:
+            moved = f", moved by {how.leave} days of leave to {due}" if how.leave else ""
+            return f"{how.count} months after {how.start}: {add_months(how.start, how.count)}{moved}"
+        case Measure.PERIOD:
+            return f"the last day of the period, {due}; it does not move"
+        case Measure.GIVEN:
+            return f"{due}, as given in the record"
+
+
+def _plain_day(how: Reckoning) -> date:
+    if how.measure is Measure.DAYS:
+        return how.start + timedelta(days=how.count)
+    return add_months(how.start, how.count) if how.measure is Measure.MONTHS else how.start
+
+
+def _days_in_words(days: list[date]) -> str:
+    """Return days as `6, 7, 8 May`.
+
+    >>> _days_in_words([date(2030, 4, 30), date(2030, 5, 6), date(2030, 5, 7)])
+    '30 April, 6, 7 May'
+    """
+    months = {(d.year, d.month): [x.day for x in days if (x.year, x.month) == (d.year, d.month)] for d in days}
+    return ", ".join(f"{', '.join(map(str, found))} {date(y, m, 1):%B}" for (y, m), found in months.items())
+
+
+def _passed_in_words(way: list[Step]) -> str:
+    """Return the days that did not count, runs of one kind together."""
+    runs: list[list[Step]] = []
+    for step in way:
+        if step.counted:
+            continue
+        if runs and runs[-1][-1].why == step.why and step.day - runs[-1][-1].day == ONE_DAY:
+            runs[-1].append(step)
+        else:
+            runs.append([step])
+    return ", ".join(f"{_span_in_words(run[0].day, run[-1].day)} {run[0].why}" for run in runs)
+
+
+def _span_in_words(first: date, last: date) -> str:
+    if first == last:
+        return f"{first.day} {first:%B}"
+    if first.month == last.month:
+        return f"{first.day}–{last.day} {first:%B}"
+    return f"{first.day} {first:%B} – {last.day} {last:%B}"

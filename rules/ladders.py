@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from rules.facts import SHANGHAI
 from rules.matters import Matter, MatterKind
-from rules.policy import Policy
+from rules.policy import Ladder, Policy
 from rules.workdays import ONE_DAY, Calendar
 
 
@@ -32,16 +33,12 @@ class Rung:
     `day` is its own date; a hold may put it off to `fires_from` (R5.4).
     """
 
+    name: str  #: as in notices: remind-7, overdue, climb-1
     kind: RungKind
     number: int  #: remind: days before the due date; climb: which office of the chain, from 1; overdue: 0
     day: date
     fires_from: date
     dropped: bool = False  #: a reminder dated on or before the day its matter opened (R5.1)
-
-    @property
-    def name(self) -> str:
-        """The rung's name in notices, such as `remind-7`."""
-        return "overdue" if self.kind is RungKind.OVERDUE else f"{self.kind}-{self.number}"
 
 
 class Fired(NamedTuple):
@@ -58,28 +55,46 @@ class Outcome(NamedTuple):
     skip: tuple[Rung, ...]  #: reminders that gave way (R5.2)
 
 
-def ladder(matter: Matter, chain: Collection[str], policy: Policy, calendar: Calendar) -> list[Rung]:
+def ladder(matter: Matter, chain: Collection[str], policy: Policy, calendar: Calendar) -> tuple[Rung, ...]:
     """Return the rungs of a matter under its present due date, in their order.
 
     Overdue and climb are reckoned from the due date, or from the day before the ladder began if that is
     later (R5.1). Climb rungs beyond the chain's end leave no trace (R2.3).
     """
-    terms = policy.ladder(matter.ladder)
+    return _rungs(
+        policy.ladder(matter.ladder),
+        matter.kind is MatterKind.VISIT,
+        matter.opened,
+        matter.due,
+        max(matter.due, matter.began - ONE_DAY),
+        max((hold.until for hold in matter.holds if hold.due == matter.due), default=date.min),
+        len(chain),
+        calendar,
+    )
+
+
+# Most matters of a day share their dates: hundreds of seats have one ladder.
+@lru_cache(maxsize=65_536)
+def _rungs(  # noqa: PLR0913, PLR0917 - all that a ladder depends on
+    terms: Ladder,
+    by_calendar_days: bool,  # noqa: FBT001
+    opened: date,
+    due: date,
+    base: date,
+    held: date,
+    offices: int,
+    calendar: Calendar,
+) -> tuple[Rung, ...]:
     rungs = []
     for days in terms.reminders:
-        if matter.kind is MatterKind.VISIT:
-            day = calendar.back(matter.due - timedelta(days=days))
-        else:
-            day = calendar.workdays(matter.due, -days)
-        rungs.append(Rung(RungKind.REMIND, days, day, day, dropped=day <= matter.opened))
-    base = max(matter.due, matter.began - ONE_DAY)
+        day = calendar.back(due - timedelta(days=days)) if by_calendar_days else calendar.workdays(due, -days)
+        rungs.append(Rung(f"remind-{days}", RungKind.REMIND, days, day, day, dropped=day <= opened))
     overdue = calendar.workdays(base, 1)
-    rungs.append(Rung(RungKind.OVERDUE, 0, overdue, overdue))
-    held = max((hold.until for hold in matter.holds if hold.due == matter.due), default=date.min)
-    for number, days in enumerate(terms.climb[: len(chain)], 1):
+    rungs.append(Rung("overdue", RungKind.OVERDUE, 0, overdue, overdue))
+    for number, days in enumerate(terms.climb[:offices], 1):
         day = calendar.workdays(base, days)
-        rungs.append(Rung(RungKind.CLIMB, number, day, max(day, held)))
-    return rungs
+        rungs.append(Rung(f"climb-{number}", RungKind.CLIMB, number, day, max(day, held)))
+    return tuple(rungs)
 
 
 def outstanding(rungs: Iterable[Rung], due: date, fired: Collection[Fired], start_on: date) -> list[Rung]:

@@ -6,6 +6,7 @@ Rules: R3.9, R4.2, R4b.2, R4b.3, R5.1. Callers: every rule that makes or reads m
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final, NamedTuple
 
 from rules.derivations import Reckoning
 from rules.facts import VisitKind
@@ -18,6 +19,44 @@ class MatterKind(StrEnum):
     PETITION = "petition"
     MILESTONE = "milestone"
     INSPECTION = "inspection"
+
+
+class SubjectKind(StrEnum):
+    """What a docket is about: whose facts decide a matter."""
+
+    SEAT = "seat"
+    PETITION = "petition"
+    PROJECT = "project"
+
+
+class Subject(NamedTuple):
+    """A seat, petition or project."""
+
+    kind: SubjectKind
+    id: str
+
+
+#: matter kind → kind of its subject, and how many parts of the matter's id follow the subject's
+_SUBJECTS: Final = {
+    MatterKind.VISIT: (SubjectKind.SEAT, 1),
+    MatterKind.PETITION: (SubjectKind.PETITION, 2),
+    MatterKind.MILESTONE: (SubjectKind.PROJECT, 1),
+    MatterKind.INSPECTION: (SubjectKind.PROJECT, 1),
+}
+
+
+def subject_of(matter: str) -> Subject:
+    """Return the seat, petition or project that a matter's id names; ValueError if it names none.
+
+    >>> subject_of("visit:S1:2026-03").id, subject_of("petition:P:1:assign:1").id
+    ('S1', 'P:1')
+    """
+    kind, _, rest = matter.partition(":")
+    subject, parts = _SUBJECTS[MatterKind(kind)]
+    pieces = rest.rsplit(":", parts)
+    if len(pieces) != parts + 1 or not all(pieces):
+        raise ValueError(f"{matter!r} is not the id of a matter")
+    return Subject(subject, pieces[0])
 
 
 class Status(StrEnum):

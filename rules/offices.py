@@ -93,7 +93,8 @@ class House:
         self.directors = self._only(OfficeKind.DIRECTORS)
         self.municipal = self._only(OfficeKind.MUNICIPAL)
         self._ancestors = {office: tuple(self._climb(office)) for office in self.offices}
-        self._people = {deputy.id: _person(deputy) for deputy in self.deputies.values()}
+        self._people = {f"deputy:{deputy.id}": _person(deputy) for deputy in self.deputies.values()}
+        self._people |= {f"contact:{contact.id}": _person(contact) for contact in self.contacts}
         self._staff = self._staff_by_office()
         self._central = self._central_by_town()
         self._routes: dict[tuple[str, str], Route] = {}
@@ -112,7 +113,8 @@ class House:
     def _staff_by_office(self) -> dict[str, tuple[Person, ...]]:
         staff: dict[str, list[Person]] = {}
         for contact in self.contacts:
-            if contact.on_duty and (person := _person(contact)).channels:
+            person = self._people[f"contact:{contact.id}"]
+            if contact.on_duty and person.channels:
                 staff.setdefault(contact.office, []).append(person)
         return {office: tuple(people) for office, people in staff.items()}
 
@@ -136,9 +138,9 @@ class House:
         """Return the contacts of `office` that are on duty and can be reached (R2.4)."""
         return self._staff.get(office, ())
 
-    def deputy(self, deputy: str) -> Person:
-        """Return the deputy as a person who gets notices."""
-        return self._people[deputy]
+    def person(self, person: str) -> Person | None:
+        """Return the person with an id such as `deputy:D1`, or None if there is none."""
+        return self._people.get(person)
 
     def route(self, responsible: str, town: str) -> Route:
         """Return who gets a notice meant for `responsible`: they, or the nearest office above with somebody (R2.4)."""
@@ -151,7 +153,7 @@ class House:
     def _find_route(self, responsible: str, town: str) -> Route:
         kind, _, ident = responsible.partition(":")
         if kind == "deputy":
-            person = self._people.get(ident)
+            person = self._people.get(responsible)
             own: tuple[Person, ...] = (person,) if person and person.channels else ()
         else:
             own = self.staff(ident)
@@ -165,14 +167,21 @@ class House:
         central = self._central.get(town, frozenset())
         return central | {own} if own else central
 
-    def is_under(self, grid: str, top: str) -> bool:
-        """Say whether `grid` is `top` or a micro-grid under it, at any depth (R3.4)."""
-        seen: set[str] = set()
+    def town_of(self, office: str) -> str | None:
+        """Return the town office that `office` is or stands under, or None for the municipality's."""
+        line = (office, *self.ancestors(office))
+        return next((o for o in line if o in self.offices and self.offices[o].kind is OfficeKind.TOWN), None)
+
+    def grids_above(self, grid: str) -> tuple[str, ...]:
+        """Return `grid` and the grids above it, up to the one that is no micro-grid."""
+        line: list[str] = []
         here: str | None = grid
-        while here is not None and here not in seen:
-            if here == top:
-                return True
-            seen.add(here)
+        while here is not None and here not in line:
+            line.append(here)
             row = self.grids.get(here)
             here = row.parent if row else None
-        return False
+        return tuple(line)
+
+    def is_under(self, grid: str, top: str) -> bool:
+        """Say whether `grid` is `top` or a micro-grid under it, at any depth (R3.4)."""
+        return top in self.grids_above(grid)

@@ -6,9 +6,12 @@ the rules name is here once, with its limits. Rules: R1 to R7.
 
 from datetime import date, time
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rules.facts import SeatLevel
 
 Days = Annotated[int, Field(ge=1, le=366)]
 #: days before the due date, the most distant first
@@ -196,9 +199,15 @@ class Policy(_Table):
         >>> Policy().ladder("town"), Policy().ladder("inspection")
         (Ladder(reminders=(7, 2), climb=(5, 10)), Ladder(reminders=(3,), climb=(5,)))
         """
-        if sort == "petition":
-            return self.petition.ladder
-        if sort in ("milestone", "key_milestone", "inspection"):
-            table: _Laddered = getattr(self.project, sort)
-            return table.ladder
-        return Ladder(self.duty.of(sort).reminders, self.duty.climb)
+        return self._ladders[sort]
+
+    @cached_property
+    def _ladders(self) -> dict[str, Ladder]:
+        project = self.project
+        levels = {level.value: Ladder(self.duty.of(level).reminders, self.duty.climb) for level in SeatLevel}
+        return levels | {
+            "petition": self.petition.ladder,
+            "milestone": project.milestone.ladder,
+            "key_milestone": project.key_milestone.ladder,
+            "inspection": project.inspection.ladder,
+        }

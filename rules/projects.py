@@ -104,7 +104,7 @@ class ProjectDocket(Docket):
             return [Refusal("seq", str(event.seq), f"a milestone of project {self.project.id}: {known}")]
         if event.seq in self.done:
             when = self.done[event.seq]
-            expected = f"milestone {event.seq} of project {self.project.id} is done since {when}: it admits nothing more"
+            expected = f"a milestone that is not done; {event.seq} of project {self.project.id} is since {when}"
             return [Refusal("event", event.event, expected, out_of_order=True)]
         return []
 

@@ -1,7 +1,6 @@
-"""What time is it: the machine's, or a drill's?
+"""What time is it in a drill?
 
 A drill starts at a given instant and runs at real speed or faster. Source: INTERFACES `DUBAN_CLOCK`.
-This module and config/services.py are the only ones that may read the machine's clock.
 """
 
 import time
@@ -19,16 +18,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the present instant, aware, in UTC."""
-
-
-class MachineClock:
-    """The machine's own clock."""
-
-    speed = 1.0
-
-    def now(self) -> datetime:
-        """Return the present instant, aware, in UTC."""
-        return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +59,3 @@ class DrillClock:
     def now(self) -> datetime:
         """Return the drill's present instant, aware, in UTC."""
         return self._begins + timedelta(seconds=(time.monotonic() - self._started) * self.speed)
-
-
-def make_clock(drill: str | None) -> Clock:
-    """Return the machine's clock, or a drill's."""
-    return DrillClock(parse_drill(drill)) if drill else MachineClock()

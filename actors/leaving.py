@@ -1,0 +1,84 @@
+"""What leaves at an instant, and in which message?
+
+Rules: R5.7 (checked again), R5.9 (one message for a person), R5.11 (daily limit). Callers: actors/steps.py.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from rules.dockets import Desk
+from rules.facts import Channel, local_day
+from rules.matters import Matter, subject_of
+from rules.notices import ALWAYS, put_off
+from store import notices, projection
+from store.notices import WaitingRow
+
+
+def let_go(connection: Connection, desk: Desk, at: datetime) -> list[int]:
+    """Bundle the notices whose time has come into messages, and return the messages' ids.
+
+    Running twice is harmless: a notice leaves the waiting state together with the message that carries it.
+    """
+    waiting = notices.waiting(connection, at)
+    right = _still_right(connection, waiting, at)
+    bundles: dict[tuple[str, str], list[WaitingRow]] = defaultdict(list)
+    for row in right:
+        bundles[row.to_person, row.channel].append(row)
+    allowed = _within_limit(connection, desk, bundles, at)
+    messages = []
+    for (person, channel), rows in bundles.items():
+        ids = [row.id for row in rows]
+        if channel == Channel.SMS and person not in allowed:
+            notices.put_off(connection, ids, put_off(at, desk))
+        else:
+            messages.append(notices.bundle(connection, person=person, channel=channel, at=at, notices=ids))
+    return messages
+
+
+def superseded_reason(row: WaitingRow, matter: Matter | None, at: datetime) -> str | None:
+    """Return why a notice must not leave any more, or None if it is still right (R5.7)."""
+    if row.rung in ALWAYS:
+        return None
+    if matter is None:
+        return "the matter was reckoned away"
+    if not matter.is_live(local_day(at)):
+        return f"the matter is {matter.status_on(local_day(at))}"
+    if matter.due != row.due:
+        return f"the due date is now {matter.due}"
+    if matter.responsible != row.responsible:
+        return f"{matter.responsible} is responsible now"
+    return None
+
+
+def _still_right(connection: Connection, waiting: Sequence[WaitingRow], at: datetime) -> list[WaitingRow]:
+    matters = current_matters(connection, (row.matter for row in waiting))
+    right = []
+    for row in waiting:
+        reason = superseded_reason(row, matters.get(row.matter), at)
+        if reason is None:
+            right.append(row)
+        else:
+            notices.supersede(connection, [row.id], reason)
+    return right
+
+
+def current_matters(connection: Connection, ids: Iterable[str]) -> dict[str, Matter]:
+    """Return the matters as they stand in the projection, by id."""
+    wanted = set(ids)
+    by_subject = projection.matters_of(connection, sorted({subject_of(i) for i in wanted}))
+    return {i: m for matters in by_subject.values() for i, m in matters.items() if i in wanted}
+
+
+def _within_limit(
+    connection: Connection, desk: Desk, bundles: Iterable[tuple[str, str]], at: datetime
+) -> set[str]:
+    """Return the persons who may have one more SMS on the day of `at` (R5.11)."""
+    people = {person for person, channel in bundles if channel == Channel.SMS}
+    limit = desk.policy.sms_per_day
+    if limit is None:
+        return people
+    had = notices.sms_count(connection, sorted(people), local_day(at))
+    return {person for person in people if had.get(person, 0) < limit}

@@ -1,0 +1,173 @@
+"""How do the matters on record follow the facts?
+
+Whatever changed a fact has marked its subject stale; time marks the others by the instant at which a fact on
+record becomes known or a period begins. Both are reckoned anew by the rules, and what happened is told.
+Rules: R3 to R5. Callers: actors/steps.py, `duban matters --rebuild`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from actors.desks import note_changed_house
+from rules.dockets import Desk
+from rules.dossiers import Dossier, Reckoned, petition_dossier, project_dossier, reckon, seat_dossier
+from rules.facts import midnight
+from rules.matters import Matter, Subject, SubjectKind
+from rules.notices import Notice, event_notices, leaves_at, next_attention, once
+from store import facts, notices, projection
+from store.projection import SubjectRow
+
+#: subjects read, reckoned and written at a time: bounds memory, not meaning
+BATCH: Final = 500
+
+
+def reckon_changes(connection: Connection, desk: Desk, at: datetime) -> int:
+    """Reckon what is stale and what time brings, tell what happened, and return how many subjects that were.
+
+    Running twice is harmless: the second finds nothing to do.
+    """
+    reckoned = 0
+    while stale := projection.take_stale(connection, BATCH):
+        projection.clear_stale(connection, stale)
+        for batch in _batches(_subjects(connection, stale)):
+            reckoned += reckon_subjects(connection, desk, batch, at)
+    while due := projection.subjects_due(connection, at, BATCH):
+        reckoned += reckon_subjects(connection, desk, [Subject(SubjectKind(row.kind), row.id) for row in due], at)
+    return reckoned
+
+
+def _batches(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
+    batch: list[Subject] = []
+    for subject in subjects:
+        batch.append(subject)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _subjects(connection: Connection, stale: Sequence[projection.Stale]) -> set[Subject]:
+    """Return the seats, petitions and projects that the marks concern."""
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for mark in stale:
+        by_kind[mark.kind].append(mark.id)
+    if "house" in by_kind:
+        note_changed_house(connection)
+        return all_subjects(connection)
+    found = {Subject(kind, i) for kind in SubjectKind for i in by_kind[kind]}
+    seats = facts.seats_of_deputies(connection, by_kind["deputy"])
+    return found | {Subject(SubjectKind.SEAT, seat.id) for seat in seats}
+
+
+def all_subjects(connection: Connection) -> set[Subject]:
+    """Return every seat, petition and project on record."""
+    tables = {SubjectKind.SEAT: "seats", SubjectKind.PETITION: "petitions", SubjectKind.PROJECT: "projects"}
+    return {Subject(kind, i) for kind, table in tables.items() for i in facts.ids(connection, table)}
+
+
+def read_dossiers(connection: Connection, desk: Desk, subjects: Sequence[Subject]) -> list[Dossier]:
+    """Return all rows about the subjects; one that is no longer on record has no dossier."""
+    ids = {kind: [s.id for s in subjects if s.kind is kind] for kind in SubjectKind}
+    return [
+        *_seat_dossiers(connection, desk, ids[SubjectKind.SEAT]),
+        *_petition_dossiers(connection, desk, ids[SubjectKind.PETITION]),
+        *_project_dossiers(connection, desk, ids[SubjectKind.PROJECT]),
+    ]
+
+
+def _seat_dossiers(connection: Connection, desk: Desk, ids: list[str]) -> Iterator[Dossier]:
+    seats = facts.seats(connection, ids)
+    visits, leaves = facts.facts_of_deputies(connection, sorted({seat.deputy for seat in seats}))
+    known = defaultdict(list)
+    for fact in (*leaves, *visits):
+        known[fact.deputy].append(fact)
+    words = _words(connection, SubjectKind.SEAT, ids)
+    for seat in seats:
+        yield seat_dossier(seat, known[seat.deputy], words[seat.id], desk)
+
+
+def _petition_dossiers(connection: Connection, desk: Desk, ids: list[str]) -> Iterator[Dossier]:
+    events = defaultdict(list)
+    for event in facts.petition_events(connection, ids):
+        events[event.petition].append(event)
+    words = _words(connection, SubjectKind.PETITION, ids)
+    for petition in facts.petitions(connection, ids):
+        yield petition_dossier(petition, events[petition.id], words[petition.id], desk)
+
+
+def _project_dossiers(connection: Connection, desk: Desk, ids: list[str]) -> Iterator[Dossier]:
+    events, plans = defaultdict(list), defaultdict(list)
+    for event in facts.project_events(connection, ids):
+        events[event.project].append(event)
+    for milestone in facts.milestones(connection, ids):
+        plans[milestone.project].append(milestone)
+    words = _words(connection, SubjectKind.PROJECT, ids)
+    for project in facts.projects(connection, ids):
+        yield project_dossier(project, plans[project.id], events[project.id], words[project.id], desk)
+
+
+def _words(connection: Connection, kind: SubjectKind, ids: list[str]) -> dict[str, list[facts.Acknowledgement]]:
+    words = defaultdict(list)
+    for word in facts.acknowledgements_of(connection, kind, ids):
+        words[facts.subject_of(word.matter).id].append(word)
+    return words
+
+
+def reckon_subjects(connection: Connection, desk: Desk, subjects: Sequence[Subject], at: datetime) -> int:
+    """Bring the matters of some subjects up to `at`, and decide the notices of what happened."""
+    rows = projection.subject_rows(connection, subjects)
+    stored = projection.matters_of(connection, subjects)
+    outcomes = []
+    for dossier in read_dossiers(connection, desk, subjects):
+        row = rows.get(dossier.subject)
+        before = stored.get(dossier.subject, {})
+        outcomes.append((dossier, reckon(dossier, at, before, row.reckoned_to if row else None)))
+    _tell(connection, desk, [outcome for _, outcome in outcomes], at)
+    _save(connection, desk, outcomes, stored, at)
+    return len(outcomes)
+
+
+def _tell(connection: Connection, desk: Desk, outcomes: Sequence[Reckoned], at: datetime) -> None:
+    """Decide the event notices of what happened; they leave at once, or in the next round (R5.8)."""
+    happened = sorted((h for o in outcomes for h in o.happened if h.change.after), key=lambda h: h.at)
+    closed = [h.change.after.id for h in happened if h.change.after and h.change.after.closed]
+    reached = notices.reached(connection, closed) if closed else {}
+    found: list[Notice] = []
+    for h in happened:
+        ident = h.change.after.id if h.change.after else ""
+        people = [p for p in map(desk.house.person, reached.get(ident, ())) if p is not None]
+        found += event_notices(h.change, h.at, people, desk)
+    if found:
+        notices.decide(connection, once(found), decided_at=at, leaves_at=leaves_at(at, desk))
+
+
+def _save(
+    connection: Connection,
+    desk: Desk,
+    outcomes: Sequence[tuple[Dossier, Reckoned]],
+    stored: dict[Subject, dict[str, Matter]],
+    at: datetime,
+) -> None:
+    changed: list[Matter] = []
+    gone: list[str] = []
+    for dossier, outcome in outcomes:
+        before = stored.get(dossier.subject, {})
+        changed += [m for i, m in outcome.matters.items() if before.get(i) != m]
+        gone += [i for i in before if i not in outcome.matters]
+    fired = notices.fired(connection, [m.id for m in changed if m.closed is None])
+    after = max(at, midnight(desk.start_on))
+    calls = [(m, next_attention(m, fired.get(m.id, ()), after, desk)) for m in changed]
+    projection.save_matters(connection, calls)
+    projection.drop_matters(connection, gone)
+    projection.save_subjects(
+        connection,
+        [
+            SubjectRow(kind=d.subject.kind, id=d.subject.id, town=d.town, reckoned_to=at, next_reckon_at=o.next_at)
+            for d, o in outcomes
+        ],
+    )

@@ -1,0 +1,44 @@
+"""Which rungs fire in the round of a workday?
+
+Rules: R5.1 to R5.4. Callers: actors/steps.py.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from rules.dockets import Desk
+from rules.facts import local_day
+from rules.ladders import Fired
+from rules.notices import Notice, next_attention, once, round_notices
+from store import notices, projection
+
+#: matters read, decided and written at a time: bounds memory, not meaning
+BATCH: Final = 2000
+
+
+def hold_round(connection: Connection, desk: Desk, at: datetime) -> int:
+    """Fire every rung whose date has come by `at`, and return how many notices were decided.
+
+    Running twice is harmless: a rung is recorded as fired, and a notice's key is unique.
+    """
+    decided = 0
+    last = ""
+    while matters := projection.matters_due(connection, at, last, BATCH):
+        last = matters[-1].id
+        fired = notices.fired(connection, [matter.id for matter in matters])
+        found: list[Notice] = []
+        dealt: list[tuple[str, Fired]] = []
+        calls: list[tuple[str, datetime | None]] = []
+        for matter in matters:
+            known = fired.get(matter.id, set())
+            result = round_notices(matter, known, local_day(at), desk)
+            found += result.notices
+            dealt += [(matter.id, rung) for rung in result.fired]
+            after = at + timedelta(microseconds=1)
+            calls.append((matter.id, next_attention(matter, known | set(result.fired), after, desk)))
+        notices.record_fired(connection, dealt, at)
+        decided += notices.decide(connection, once(found), decided_at=at, leaves_at=at)
+        projection.set_next_rung(connection, calls)
+    return decided

@@ -1,0 +1,150 @@
+"""How does one message leave?
+
+Claimed, checked for the last time, put into words, handed to the gateway once, recorded. The claim is committed
+before the call: whoever dies in between leaves a message of unknown outcome, never a second one.
+Rules: R5.7, R5.9. Callers: the actor `send`.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from actors.desks import Desks
+from actors.leaving import current_matters, superseded_reason
+from channels.gateway import Accepted, Outgoing
+from config.services import Services
+from rules.facts import Channel
+from rules.notices import Notice, Verdict, urgency
+from rules.offices import Person
+from store import notices, outbox
+from store.outbox import Message
+from templates.wording import Wording
+
+LEASE_S: Final = 30.0  #: how long a claim lasts without a word from the claimer
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message in words."""
+
+    subject: str | None
+    text: str
+    html: str | None
+
+
+def send(services: Services, desks: Desks, message_id: int) -> None:
+    """Send one message of the outbox if it is due and nobody else has it.
+
+    Running twice is harmless: the second finds nothing to claim. If the process dies after the claim, the
+    message is settled by `recover`, not sent again blindly.
+    """
+    attempt = services.new_attempt()
+    with services.engine.begin() as connection:
+        outgoing = _claim(connection, services, desks, message_id, attempt)
+    if outgoing is None:
+        return
+    gateway = services.gateways[Channel(outgoing.channel)]
+    outcome = gateway.send(outgoing)
+    with services.engine.begin() as connection:
+        if isinstance(outcome, Accepted):
+            outbox.mark(
+                connection,
+                message_id,
+                attempt,
+                "accepted",
+                sent_at=outgoing.at,
+                provider=gateway.name,
+                provider_id=outcome.provider_id,
+            )
+        else:
+            outbox.mark(connection, message_id, attempt, "failed", reason=outcome.reason)
+    log.info("sent", message=message_id, channel=outgoing.channel, gateway=gateway.name)
+
+
+def _claim(
+    connection: Connection, services: Services, desks: Desks, message_id: int, attempt: str
+) -> Outgoing | None:
+    now = services.clock.now()
+    message = outbox.claim(connection, message_id, now=now, attempt=attempt, lease_s=LEASE_S)
+    if message is None:
+        return None
+    desk = desks.of(connection)
+    person = desk.house.person(message.person)
+    address = _address(person, message.channel)
+    if person is None or address is None:
+        outbox.mark(connection, message_id, attempt, "undeliverable", reason=f"{message.person} has no address now")
+        return None
+    wording = Wording(
+        desk.house, calendar=desk.calendar, policy=desk.policy, signature=services.settings.signature
+    )
+    letter = _letter(connection, message, person, wording, now)
+    if letter is None:
+        outbox.mark(connection, message_id, attempt, "superseded", reason="nothing in it still holds")
+        return None
+    outbox.write(connection, message_id, subject=letter.subject, body=letter.text, html=letter.html)
+    return Outgoing(
+        message=message_id,
+        attempt=attempt,
+        at=max(now, message.at),
+        channel=message.channel,
+        person=message.person,
+        address=address,
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+    )
+
+
+def _address(person: Person | None, channel: str) -> str | None:
+    if person is None:
+        return None
+    return person.mobile if channel == Channel.SMS else person.email
+
+
+def _letter(
+    connection: Connection, message: Message, person: Person, wording: Wording, now: datetime
+) -> Letter | None:
+    """Put the notices that still hold into words; None if none does. A digest has its words already."""
+    if message.body is not None:
+        return Letter(message.subject, message.body, message.html)
+    items = _items(connection, message, person, now)
+    if not items:
+        return None
+    return written(items, message.local_day, wording)
+
+
+def written(items: list[Notice], day: date, wording: Wording) -> Letter:
+    """Return the words for the notices of one person on one channel that leave together (R5.9)."""
+    items.sort(key=urgency)
+    if items[0].channel is Channel.SMS:
+        return Letter(None, wording.sms(items, day), None)
+    email = wording.email(items, day)
+    return Letter(email.subject, email.text, email.html)
+
+
+def _items(connection: Connection, message: Message, person: Person, now: datetime) -> list[Notice]:
+    rows = outbox.notices_of(connection, message.id)
+    matters = current_matters(connection, (row.matter for row in rows))
+    items = []
+    for row in rows:
+        matter = matters.get(row.matter)
+        reason = superseded_reason(row, matter, now)
+        if reason is not None or matter is None:
+            notices.supersede(connection, [row.id], reason or "the matter was reckoned away")
+            continue
+        items.append(
+            Notice(
+                matter=replace(matter, due=row.due),
+                rung=row.rung,
+                person=person,
+                channel=Channel(row.channel),
+                verdict=Verdict.SENT,
+                rerouted=row.rerouted,
+            )
+        )
+    return items

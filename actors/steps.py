@@ -1,0 +1,122 @@
+"""What is to be done at one instant, and when is the next?
+
+A step does all that is due at an instant in one transaction: facts are reckoned, digests made, the round held,
+and what leaves is bundled into messages. The cursor moves with it, so that of several daemons one takes the step
+and the others find it taken. Rules: R5.1, R5.8, R7. Callers: the actor `take_step`, the daemon's clock.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from actors.desks import Desks
+from actors.digests import make_digests
+from actors.leaving import let_go
+from actors.reckoning import reckon_changes
+from actors.rounds import hold_round
+from config.services import Services
+from rules.dockets import Desk
+from rules.facts import SHANGHAI, local_day, midnight
+from rules.ladders import round_at
+from rules.notices import leaves_at
+from store import installation, notices, projection
+
+CURSOR: Final = "cursor"  #: the instant up to which all is done
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a step does at `at`, beside reckoning and letting go."""
+
+    at: datetime
+    makes_digests: bool = False
+    holds_round: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a step did."""
+
+    reckoned: int
+    digests: int
+    notices: int
+    messages: tuple[int, ...]
+
+
+def cursor(connection: Connection, desk: Desk) -> datetime:
+    """Return the instant up to which all is done; on a new installation, just before its first day."""
+    text = installation.get(connection, CURSOR)
+    return datetime.fromisoformat(text) if text else midnight(desk.start_on) - timedelta(microseconds=1)
+
+
+def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
+    """Do what is due at `plan.at`, or return None if that is done already.
+
+    Running twice, or in two processes at once, is harmless: only one moves the cursor. A failure undoes the
+    whole step, and the next look plans it again.
+    """
+    with services.engine.begin() as connection:
+        if not _move_cursor(connection, cursor(connection, desks.of(connection)), plan.at):
+            return None
+        reckoned = reckon_changes(connection, desks.of(connection), plan.at)
+        desk = desks.of(connection)
+        digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []
+        decided = hold_round(connection, desk, plan.at) if plan.holds_round else 0
+        messages = (*digests, *let_go(connection, desk, plan.at))
+    log.info("step", at=plan.at.isoformat(), reckoned=reckoned, digests=len(digests), notices=decided)
+    return Done(reckoned, len(digests), decided, messages)
+
+
+def _move_cursor(connection: Connection, before: datetime, at: datetime) -> bool:
+    """Move the cursor from where this process saw it; False if another has moved it, or it would go back."""
+    if at < before:
+        return False
+    if installation.get(connection, CURSOR) is None:
+        return installation.put_new(connection, CURSOR, at.isoformat())
+    return installation.swap(connection, CURSOR, before.isoformat(), at.isoformat())
+
+
+def plan_next(connection: Connection, desk: Desk, now: datetime, *, was_down: bool = False) -> Plan | None:
+    """Return the next step that is due by `now`, or None if nothing is.
+
+    Instants are taken one after the other, each as of its own time. After a pause (`was_down`) they are taken
+    together as of now, and of the rounds and digests missed the last are caught up with, if now is inside the
+    window; otherwise they wait for the next of their kind (R5.2, R7.2).
+    """
+    since = cursor(connection, desk)
+    digest, round_ = (_next_slot(desk, since, at) for at in (desk.policy.digest_at, desk.policy.notify_at))
+    if was_down and now > since:
+        in_window = leaves_at(now, desk) == now
+        return Plan(now, in_window and digest <= now, in_window and _was_missed_today(desk, since, now))
+    looked = (projection.next_reckon_at(connection), notices.next_leaving(connection), digest, round_)
+    at = max(min(instant for instant in looked if instant), since)
+    if at <= now:
+        return Plan(at, at == digest, at == round_)
+    return Plan(max(now, since)) if projection.any_stale(connection) else None
+
+
+def next_instant(connection: Connection, desk: Desk) -> datetime:
+    """Return when something is due next, as far as is known now."""
+    since = cursor(connection, desk)
+    slots = (_next_slot(desk, since, at) for at in (desk.policy.digest_at, desk.policy.notify_at))
+    looked = (projection.next_reckon_at(connection), notices.next_leaving(connection), *slots)
+    return min(instant for instant in looked if instant)
+
+
+def _next_slot(desk: Desk, since: datetime, at: time) -> datetime:
+    """Return the first instant after `since` that is `at` on a workday."""
+    day = desk.calendar.forward(local_day(since))
+    slot = datetime.combine(day, at, SHANGHAI).astimezone(UTC)
+    if slot > since:
+        return slot
+    return datetime.combine(desk.calendar.workdays(day, 1), at, SHANGHAI).astimezone(UTC)
+
+
+def _was_missed_today(desk: Desk, since: datetime, now: datetime) -> bool:
+    today = round_at(local_day(now), desk.policy)
+    return since < today <= now

@@ -1,0 +1,116 @@
+"""Which services does a process run with: database, calendar, policy, clock, gateways, ids?
+
+The only module that reads the machine's clock and its randomness. Callers: daemon/, which hands the services
+to actors/, intake/ and web/.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+
+from channels.gateway import Gateway, Outgoing
+from channels.sandbox import SandboxGateway
+from config.calendars import load_calendar
+from config.drill import DrillClock, parse_drill
+from config.policies import load_policy
+from config.settings import Settings, load_settings
+from rules.facts import Channel
+from rules.policy import Policy
+from rules.workdays import Calendar
+from store import sandbox
+from store.engine import make_engine
+
+SQLITE: Final = "sqlite"
+
+
+class Clock(Protocol):
+    """Tells the instant, and how fast it runs."""
+
+    speed: float  #: seconds of this clock for one real second
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+
+
+class MachineClock:
+    """The machine's own clock."""
+
+    speed = 1.0
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+def make_clock(drill: str | None) -> Clock:
+    """Return the machine's clock, or a drill's."""
+    return DrillClock(parse_drill(drill)) if drill else MachineClock()
+
+
+def new_attempt() -> str:
+    """Return an id that names one attempt at sending, unique for ever."""
+    return secrets.token_hex(12)
+
+
+@dataclass(slots=True)
+class Services:
+    """What a process of duban runs with."""
+
+    settings: Settings
+    policy: Policy
+    calendar: Calendar
+    engine: Engine
+    clock: Clock
+    gateways: Mapping[Channel, Gateway]
+    new_attempt: Callable[[], str] = new_attempt
+
+
+def _prepare_folder(url: str) -> None:
+    database = make_url(url)
+    if database.get_backend_name() == SQLITE and database.database and database.database != ":memory:":
+        Path(database.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def sandbox_gateways(engine: Engine) -> dict[Channel, Gateway]:
+    """Return gateways that keep all messages in the database."""
+
+    def keep(outgoing: Outgoing) -> None:
+        with engine.begin() as connection:
+            sandbox.keep(
+                connection,
+                at=outgoing.at,
+                channel=outgoing.channel,
+                person=outgoing.person,
+                address=outgoing.address,
+                subject=outgoing.subject,
+                body=outgoing.text,
+                html=outgoing.html,
+                message=outgoing.message,
+            )
+
+    gateway = SandboxGateway(keep)
+    return {Channel.SMS: gateway, Channel.EMAIL: gateway}
+
+
+def open_services(settings: Settings | None = None, policy: Policy | None = None, clock: Clock | None = None) -> Services:
+    """Return the services that the settings name; the database is not touched yet.
+
+    Raises WrongSettings for a wrong setting.
+    """
+    settings = settings or load_settings()
+    _prepare_folder(settings.database_url)
+    engine = make_engine(settings.database_url)
+    return Services(
+        settings=settings,
+        policy=policy or load_policy(),
+        calendar=load_calendar(settings.calendar),
+        engine=engine,
+        clock=clock or make_clock(settings.clock),
+        gateways=sandbox_gateways(engine),
+    )

@@ -1,0 +1,1 @@
+"""How does the record come in, and which commands change it."""

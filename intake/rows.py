@@ -1,0 +1,309 @@
+"""What fact does a row state, and what is wrong with its cells taken by themselves?
+
+What depends on other rows (references, order) is judged in references.py, organisation.py, plans.py and
+order.py. Rules: R2.5, R8. Callers: examining.py, commands.py.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from intake.columns import TABLES, WHY, Column, Table
+from intake.faults import HIDDEN, Fault, Where, mask_phone, nearest
+from intake.reading import Cells, Sheet
+from intake.values import Missing, Mobile, Unreadable, as_text, reader
+from rules.facts import OfficeKind, Row, local_day, midnight
+
+Read = Callable[[object], object]
+UNTAKEN: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A row as far as it can be read. The fields in `bad` say nothing: they are wrong, or cannot be read."""
+
+    table: str
+    number: int  #: row in the file; 0 for a single command
+    row: Row
+    bad: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A field that contradicts another one of its row."""
+
+    field: str
+    problem: str
+
+
+# Fields of one row that contradict each other -------------------------------------------
+
+_midnight = lru_cache(1 << 14)(midnight)
+
+
+def _ends_before_it_begins(row: Any) -> Iterator[Wrong]:
+    if row.begins and row.ends and row.ends < row.begins:
+        yield Wrong("ends", f"is before the first day, {row.begins}")
+
+
+def _recorded_before_its_day(row: Any) -> Iterator[Wrong]:
+    if row.day and row.recorded_at and row.recorded_at < _midnight(row.day):
+        yield Wrong("recorded_at", f"is before the day of the visit, {row.day}")
+
+
+def _found_after_it_was_recorded(row: Any) -> Iterator[Wrong]:
+    if row.found_on and row.recorded_at and row.found_on > local_day(row.recorded_at):
+        yield Wrong("found_on", f"is after the day of registration, {local_day(row.recorded_at)}")
+
+
+def _station_kind_of_no_station(row: Any) -> Iterator[Wrong]:
+    if row.station_kind and row.kind and row.kind is not OfficeKind.STATION:
+        yield Wrong("station_kind", f"does not belong to a {row.kind}: only a station has a kind of station")
+
+
+CONTRADICTIONS: Final[Mapping[str, Callable[[Any], Iterable[Wrong]]]] = {
+    "offices": _station_kind_of_no_station,
+    "seats": _ends_before_it_begins,
+    "leaves": _ends_before_it_begins,
+    "visits": _recorded_before_its_day,
+    "petitions": _found_after_it_was_recorded,
+}
+#: `recorded_at` left empty means 00:00 of that day (INTERFACES)
+RECORDED_ON: Final = {"leaves": "begins", "visits": "day"}
+
+
+# Headings ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which cell of a row belongs to which column."""
+
+    table: Table
+    where: Where
+    places: Mapping[str, int]  #: field → index of its cell, or UNTAKEN
+    width: int
+    header_row: int = 0
+    blank: frozenset[int] = frozenset()  #: cells that have no heading
+    faults: tuple[Fault, ...] = ()
+
+
+def layout_of(sheet: Sheet) -> Layout:
+    """Match the headings of a sheet with the table's columns; say which are unknown, doubled or missing."""
+    return _Matching(sheet).layout()
+
+
+class _Matching:
+    def __init__(self, sheet: Sheet) -> None:
+        self.sheet, self.table = sheet, sheet.table
+        self.known = {name.lower(): column for column in self.table.columns for name in column.names}
+        self.taken: dict[str, tuple[int, str]] = {}  # field → index and heading
+        self.faults: list[Fault] = []
+        self.where = Where(self.table.name, sheet.place)
+
+    def layout(self) -> Layout:
+        names = self.sheet.headings
+        unknown = [i for i, name in enumerate(names) if not self._take(i, name)]
+        for i in unknown:
+            self._refuse(names[i], i)
+        self._ask_for_missing()
+        return Layout(
+            table=self.table,
+            where=replace(self.where, headings={self.table.fields[f].name: h for f, (_, h) in self.taken.items()}),
+            places={column.field: self.taken.get(column.field, (UNTAKEN, ""))[0] for column in self.table.columns},
+            width=len(names),
+            header_row=self.sheet.header_row,
+            blank=frozenset(i for i, name in enumerate(names) if not name),
+            faults=tuple(self.faults),
+        )
+
+    def _take(self, index: int, name: str) -> bool:
+        """Give the cell to the column that its heading names; False if there is none."""
+        if not name or name.lower() == WHY:
+            return True
+        column = self.known.get(name.lower())
+        if column is None:
+            return False
+        if column.field in self.taken:
+            problem = f"is the column {column.name} once more; {self.taken[column.field][1]!r} stands for it"
+            self._fault(name, column.name, problem)
+        else:
+            self.taken[column.field] = (index, name)
+        return True
+
+    def _refuse(self, name: str, index: int) -> None:
+        """Report an unknown heading; where it is near to a column that is absent, its cells are read as that."""
+        near = nearest(name.lower(), self.known)
+        column = self.known.get(near)
+        listed = "" if near else f"; the columns are {', '.join(self.table.named)}"
+        self._fault(name, "", f"is not a column of {self.table.name}{listed}", near)
+        if column is not None and column.field not in self.taken:
+            self.taken[column.field] = (index, name)
+
+    def _ask_for_missing(self) -> None:
+        for column in self.table.columns:
+            if column.required and column.field not in self.taken:
+                names = " or ".join(column.names[:2])
+                self._fault("", column.name, f"is missing; want a column headed {names}")
+
+    def _fault(self, name: str, column: str, problem: str, near: str = "") -> None:
+        fault = self.where.fault(self.sheet.header_row, column, name, problem, near)
+        self.faults.append(replace(fault, heading=column or name))
+
+
+# Cells ---------------------------------------------------------------------------------
+
+
+class RowReader:
+    """Reads the rows of one sheet."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.table = layout.table
+        self.faults: list[Fault] = []  #: those of the rows read so far
+        self._class: Any = self.table.row
+        self._fields = tuple(column.field for column in self.table.columns)
+        self._plan = tuple(
+            (self._place(column), _read(column, missing=self._place(column) == UNTAKEN)) for column in self.table.columns
+        )
+        self._contradictions = CONTRADICTIONS.get(self.table.name)
+        self._recorded_on = RECORDED_ON.get(self.table.name, "")
+        self._complete = all(self._place(c) != UNTAKEN for c in self.table.columns if c.required)
+        self._unheaded: set[int] = set()
+
+    def _place(self, column: Column) -> int:
+        return self.layout.places[column.field]
+
+    def read(self, number: int, cells: Cells) -> Draft | None:
+        """Read one row; None if all its cells are blank. What is wrong with it is added to `faults`."""
+        row = self.read_good(cells)
+        return self._read_bad(number, cells) if row is None else Draft(self.table.name, number, row)
+
+    def read_good(self, cells: Cells) -> Row | None:
+        """Read a row in which nothing is wrong; None of any other."""
+        if len(cells) != self.layout.width:
+            cells = self._fit(cells)
+        if len(cells) != self.layout.width or not self._complete:
+            return None
+        try:
+            values = dict(zip(self._fields, [read(cells[i]) for i, read in self._plan], strict=True))
+        except Unreadable:
+            return None
+        if self._recorded_on and values["recorded_at"] is None:
+            values["recorded_at"] = _midnight(values[self._recorded_on])  # type: ignore[arg-type]
+        row: Row = self._class(**values)
+        if self._contradictions is not None and any(self._contradictions(row)):
+            return None
+        return None if self.layout.blank and self._beyond_headings(cells) else row
+
+    def _fit(self, cells: Cells) -> Cells:
+        """Fill a short row with empty cells, and cut empty cells from a long one."""
+        width = self.layout.width
+        if len(cells) > width and not any(map(_is_given, cells[width:])):
+            return cells[:width]
+        return [*cells, *[None] * (width - len(cells))]
+
+    def _beyond_headings(self, cells: Cells) -> list[int]:
+        return [i for i in sorted(self.layout.blank) if _is_given(cells[i])]
+
+    def _read_bad(self, number: int, cells: Cells) -> Draft | None:
+        if not any(map(_is_given, cells)):
+            return None
+        cells = self._fit(cells)
+        where = self.layout.where
+        if len(cells) > self.layout.width:
+            # Which of its cells is one too many is not known: none of them is judged, or shown.
+            problem = f"the row has {len(cells)} cells, the headings {self.layout.width}; look for a stray comma"
+            self.faults.append(where.fault(number, "", "", problem))
+            return self._draft(number, self._readable(cells, []), set(self._fields) - {"id"})
+        for i in self._beyond_headings(cells):
+            if i not in self._unheaded:
+                # One fault of the headings, not one of each row.
+                self._unheaded.add(i)
+                problem = f"cell {i + 1} of the headings is empty, but row {number} has something there"
+                self.faults.append(where.fault(self.layout.header_row, "", "", problem))
+        wrong: list[tuple[Column, object, Unreadable]] = []
+        values = self._readable(cells, wrong)
+        for column, raw, err in wrong:
+            self.faults.append(_fault_of(where, number, column, raw, err))
+        bad = {column.field for column in self.table.columns if column.field not in values}
+        draft = self._draft(number, values, bad)
+        found = [w for w in (self._contradictions(draft.row) if self._contradictions else ()) if w.field not in bad]
+        for contradiction in found:
+            column = self.table.fields[contradiction.field]
+            raw = cells[self.layout.places[column.field]]
+            self.faults.append(_fault_of(where, number, column, raw, Unreadable(contradiction.problem)))
+        return replace(draft, bad=draft.bad | {w.field for w in found})
+
+    def _readable(self, cells: Cells, wrong: list[tuple[Column, object, Unreadable]]) -> dict[str, object]:
+        """Return what the cells say that can be read; add the others to `wrong`."""
+        values: dict[str, object] = {}
+        for column, (i, read) in zip(self.table.columns, self._plan, strict=True):
+            if i == UNTAKEN and column.required:
+                continue  # one fault of the headings, not one of each row
+            try:
+                values[column.field] = read(cells[i])
+            except Unreadable as err:
+                wrong.append((column, cells[i], err))
+        return values
+
+    def _draft(self, number: int, values: Mapping[str, object], bad: Iterable[str]) -> Draft:
+        filled: dict[str, Any] = {column.field: column.empty for column in self.table.columns} | dict(values)
+        unknown = set(bad)
+        if self._recorded_on and filled["recorded_at"] is None:
+            if filled[self._recorded_on] is None:
+                unknown.add("recorded_at")
+            else:
+                filled["recorded_at"] = _midnight(filled[self._recorded_on])
+        return Draft(self.table.name, number, self._class(**filled), frozenset(unknown))
+
+
+def _read(column: Column, *, missing: bool) -> Read:
+    """Return the reader of a column; of an absent one that may be absent, what an empty cell says."""
+    read = reader(column.cell, required=column.required, empty=column.empty)
+    if not missing or column.required:
+        return read
+    return lambda _: column.empty
+
+
+def _is_given(raw: object) -> bool:
+    return bool(raw.strip()) if isinstance(raw, str) else raw is not None
+
+
+def _fault_of(where: Where, number: int, column: Column, raw: object, err: Unreadable) -> Fault:
+    value = "" if isinstance(err, Missing) else err.value or as_text(raw).strip()
+    return where.fault(number, column.name, shown(column, value), err.problem, "" if column.secret else err.near)
+
+
+def shown(column: Column, value: str) -> str:
+    """Return a value as a message may show it (R5.10)."""
+    if not value:
+        return ""
+    if column.secret:
+        return HIDDEN
+    return mask_phone(value) if isinstance(column.cell, Mobile) else value
+
+
+# Single facts --------------------------------------------------------------------------
+
+
+def layout_of_command(table: str) -> Layout:
+    """Return the layout of a fact that comes alone, with its cells in the order of the columns."""
+    columns = TABLES[table].columns
+    return Layout(
+        table=TABLES[table],
+        where=Where(table),
+        places={column.field: i for i, column in enumerate(columns)},
+        width=len(columns),
+    )
+
+
+def cells_of(table: Table, row: Row) -> list[str]:
+    """Return a fact as the cells of its row, in the order of the columns, in English."""
+    values: Sequence[object] = [getattr(row, column.field) for column in table.columns]
+    return [
+        "" if value is None or value == () else column.cell.write(value)
+        for column, value in zip(table.columns, values, strict=True)
+    ]

@@ -1,0 +1,219 @@
+"""Which events of one petition or project are out of order, if it is read with the fewest mistakes?
+
+A docket refuses what its stage does not admit, and one wrong row can make it refuse all that follow. So
+where several are refused, readings are tried in which one row stands elsewhere, was something else, or has
+another before it; the one that leaves the fewest refusals wins. Every refused row is still refused: the others
+are no longer blamed for it. Rules: R4.3, R4b.1, R8. Caller: order.py.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final, Protocol
+
+from intake.rows import Draft
+from rules.facts import (
+    Milestone,
+    PetitionEvent,
+    PetitionEventKind,
+    PetitionLevel,
+    ProjectEvent,
+    ProjectEventKind,
+    Result,
+    local_day,
+)
+from rules.refusals import Refusal
+
+Event = PetitionEvent | ProjectEvent
+Verdict = tuple[Refusal, ...]
+
+MOST_STEPS: Final = 60  #: a longer story is read as it stands: trying readings costs its square
+MOST_ORPHANS: Final = 20
+ONE_DAY: Final = timedelta(days=1)
+#: the event's field that decides where it leads
+DECISIVE: Final = {
+    PetitionEventKind.VERIFIED: "result",
+    PetitionEventKind.FED_BACK: "result",
+    PetitionEventKind.RAISED: "level",
+}
+
+
+class Judge(Protocol):
+    """A docket, as far as the order of events goes."""
+
+    def refuse(self, event: Event) -> Verdict: ...
+
+    def apply(self, event: Event) -> None: ...
+
+
+Fresh = Callable[[], Judge]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event in its place. `draft` is None if it is on record, or supposed."""
+
+    event: Event
+    draft: Draft | None = None
+    reading: tuple[Event, ...] | None = None  #: what is applied in its stead
+
+
+def out_of_order(verdict: Verdict) -> bool:
+    """Say whether the stage refuses the event as such."""
+    return any(refusal.out_of_order for refusal in verdict)
+
+
+def disorder(verdicts: Iterable[Verdict]) -> int:
+    """Return how many events are out of order."""
+    return sum(map(out_of_order, verdicts))
+
+
+# Walking through the events -------------------------------------------------------------
+
+
+def walk(fresh: Fresh, steps: Sequence[Step]) -> list[Verdict]:
+    """Return what the docket says to each event; one out of order changes nothing."""
+    docket = fresh()
+    verdicts: list[Verdict] = []
+    days: list[date] = []
+    for step in steps:
+        verdict = docket.refuse(step.event)
+        verdicts.append(verdict)
+        for event in (step.event,) if step.reading is None else step.reading:
+            refusals = docket.refuse(event)
+            if not out_of_order(refusals):
+                wrong = {refusal.column for refusal in refusals} | (step.draft.bad if step.draft else frozenset())
+                mended = _mended(event, wrong, docket, days)
+                if mended is not None:
+                    docket.apply(mended)
+                    days.append(_day(mended))
+    return verdicts
+
+
+def _day(event: Event) -> date:
+    return (event.day if isinstance(event, ProjectEvent) else None) or local_day(event.at)
+
+
+def _mended(event: Event, wrong: Collection[str], docket: Judge, days: Sequence[date]) -> Event | None:
+    """Return the event as if its wrong cells were good, so that what follows is judged by itself."""
+    if not wrong:
+        return event
+    if isinstance(event, PetitionEvent):
+        level = PetitionLevel.MUNICIPAL if "level" in wrong else event.level
+        return replace(event, until=None if "until" in wrong else event.until, level=level)
+    if event.event is ProjectEventKind.REPLAN:
+        return None  # a plan that is not known changes no order
+    if wrong.isdisjoint({"date", "day"}):
+        return event
+    tried = sorted({day + move for day in days for move in (0 * ONE_DAY, ONE_DAY)} | {local_day(event.at)})
+    readings = (replace(event, day=day) for day in tried)
+    return next((e for e in readings if not any(r.column == "date" for r in docket.refuse(e))), event)
+
+
+# Readings ------------------------------------------------------------------------------
+
+
+def judge(
+    fresh: Fresh, steps: list[Step], milestones: Sequence[Milestone] = (), orphans: Sequence[Event] = ()
+) -> tuple[list[Step], list[Verdict], list[Event]]:
+    """Return the steps with the verdicts of the best reading, and the orphans that belong among them.
+
+    `orphans` are events of the file whose petition or project cannot be told.
+    """
+    verdicts = walk(fresh, steps)
+    if not disorder(verdicts) or len(steps) > MOST_STEPS:
+        return steps, verdicts, []
+    steps, found = _with_orphans(fresh, steps, orphans)
+    moved = _moved(fresh, steps)
+    if moved is not None:
+        return *moved, found
+    return steps, walk(fresh, _explained(fresh, steps, milestones)), found
+
+
+def _with_orphans(fresh: Fresh, steps: list[Step], orphans: Sequence[Event]) -> tuple[list[Step], list[Event]]:
+    """Add the orphans with which fewer events are out of order."""
+    found: list[Event] = []
+    for orphan in orphans[:MOST_ORPHANS]:
+        before = disorder(walk(fresh, steps))
+        at = sum(step.event.at <= orphan.at for step in steps)
+        trial = [*steps[:at], Step(orphan), *steps[at:]]
+        if disorder(walk(fresh, trial)) < before:
+            steps = trial
+            found.append(orphan)
+    return steps, found
+
+
+def _moved(fresh: Fresh, steps: list[Step]) -> tuple[list[Step], list[Verdict]] | None:
+    """Put one event at its place in the file, if its time is what is out of order."""
+    plain = disorder(walk(fresh, steps))
+    best = None
+    for i, step in enumerate(steps):
+        rest = steps[:i] + steps[i + 1 :]
+        place = _place_in_file(step, rest)
+        if step.draft is None or place == i:
+            continue
+        verdicts = walk(fresh, [*rest[:place], step, *rest[place:]])
+        if disorder(verdicts) + 1 < plain:
+            plain = disorder(verdicts) + 1
+            stands = f"a time between those of its neighbours in the file, or its place in the order of {step.event.event}"
+            verdict = (Refusal("at", local_day(step.event.at).isoformat(), stands, out_of_order=True),)
+            best = ([*rest[:place], step, *rest[place:]], [*verdicts[:place], verdict, *verdicts[place + 1 :]])
+    return best
+
+
+def _place_in_file(step: Step, rest: Sequence[Step]) -> int:
+    number = step.draft.number if step.draft else 0
+    return next((i for i, other in enumerate(rest) if other.draft and other.draft.number > number), len(rest))
+
+
+def _explained(fresh: Fresh, steps: list[Step], milestones: Sequence[Milestone]) -> list[Step]:
+    """Read each doubtful event, from the first on, as that which leaves the fewest refusals after it."""
+    for i, step in enumerate(steps):
+        verdicts = walk(fresh, steps)
+        left = disorder(verdicts[i + 1 :])
+        if not left:
+            break
+        if not _is_doubtful(step, verdicts[i]):
+            continue
+        for reading in _readings(step.event, milestones):
+            trial = [*steps[:i], replace(step, reading=reading), *steps[i + 1 :]]
+            after = disorder(walk(fresh, trial)[i + 1 :])
+            if after < left:
+                steps, left = trial, after
+    return steps
+
+
+def _is_doubtful(step: Step, verdict: Verdict) -> bool:
+    if out_of_order(verdict):
+        return True
+    decisive = DECISIVE.get(step.event.event) if isinstance(step.event, PetitionEvent) else None
+    bad = step.draft.bad if step.draft else frozenset()
+    return decisive is not None and (decisive in bad or any(r.column == decisive for r in verdict))
+
+
+def _readings(event: Event, milestones: Sequence[Milestone]) -> Iterator[tuple[Event, ...]]:
+    """Yield what may have happened instead of an event, or before it."""
+    supposed = _petition_events(event) if isinstance(event, PetitionEvent) else _project_events(event, milestones)
+    for other in supposed:
+        yield (other,)
+        yield (other, event)
+
+
+def _petition_events(event: PetitionEvent) -> Iterator[PetitionEvent]:
+    kinds = PetitionEventKind
+    for kind in (kinds.ASSIGNED, kinds.ACCEPTED, kinds.HANDLED, kinds.RETURNED):
+        yield PetitionEvent(petition=event.petition, at=event.at, event=kind)
+    for level in PetitionLevel:
+        yield PetitionEvent(petition=event.petition, at=event.at, event=kinds.RAISED, level=level)
+    for kind, result in (
+        (kinds.VERIFIED, Result.OK),
+        (kinds.VERIFIED, Result.REWORK),
+        (kinds.FED_BACK, Result.SATISFIED),
+        (kinds.FED_BACK, Result.DISSATISFIED),
+    ):
+        yield PetitionEvent(petition=event.petition, at=event.at, event=kind, result=result)
+
+
+def _project_events(event: ProjectEvent, milestones: Sequence[Milestone]) -> Iterator[ProjectEvent]:
+    for milestone in milestones:
+        yield ProjectEvent(project=event.project, at=event.at, event=ProjectEventKind.DONE, seq=milestone.seq)

@@ -1,0 +1,92 @@
+"""How much would have been sent, to whom, at what cost, and what would have been overdue?
+
+Source: INTERFACES "duban simulate" (summary.json, summary.html). Callers: replay/simulate.py.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any
+
+from replay.charts import bar_chart
+from replay.engine import Replay
+from rules.facts import Channel, local_day
+from rules.matters import Matter
+from rules.notices import Verdict
+from templates.pages import page
+from templates.wording import segments
+
+Summary = dict[str, Any]
+
+
+def summarise(run: Replay, *, sms_price: float) -> Summary:
+    """Return the figures of a run; costs in yuan."""
+    messages = _messages(run)
+    sms = [text for (_, _, channel), (_, text) in messages.items() if channel is Channel.SMS]
+    parts = sum(segments(text) for text in sms)
+    return {
+        "from": run.desk.start_on.isoformat(),
+        "to": run.last.isoformat(),
+        "notices": dict(sorted(Counter(sent.notice.verdict.value for sent in run.sent).items())),
+        "by_rung": dict(sorted(Counter(s.notice.rung for s in run.sent if s.notice.verdict is Verdict.SENT).items())),
+        "messages": {"sms": len(sms), "email": len(messages) - len(sms)},
+        "sms_segments": parts,
+        "sms_cost_yuan": round(parts * sms_price, 2),
+        "digests": dict(sorted(Counter(made.digest.kind.value for made in run.digests).items())),
+        "matters": dict(sorted(Counter(m.status_on(run.last).value for m in run.matters()).items())),
+        "messages_by_day": _by_day(messages),
+        "overdue_by_town_and_week": _overdue(run),
+    }
+
+
+def _messages(run: Replay) -> dict[tuple[Any, str, Channel], tuple[str, str]]:
+    """Return each message once, with the kind of its first item: (at, person, channel) → (kind, text)."""
+    found: dict[tuple[Any, str, Channel], tuple[str, str]] = {}
+    for sent in run.sent:
+        notice = sent.notice
+        if notice.verdict is Verdict.SENT and notice.person and notice.channel:
+            kind = notice.rung.partition("-")[0]
+            found.setdefault((sent.at, notice.person.id, notice.channel), (kind, sent.text))
+    return found
+
+
+def _by_day(messages: dict[tuple[Any, str, Channel], tuple[str, str]]) -> list[dict[str, Any]]:
+    counts: dict[date, Counter[str]] = {}
+    for (at, _, channel), (kind, _) in messages.items():
+        counts.setdefault(local_day(at), Counter())[f"{kind} {channel}"] += 1
+    return [{"day": day.isoformat(), **dict(sorted(counts[day].items()))} for day in sorted(counts)]
+
+
+def _overdue(run: Replay) -> list[dict[str, Any]]:
+    """Return, for the Sunday of each week, how many matters of each town were overdue then."""
+    matters = [m for m in run.matters() if not m.silent and m.due < run.last]
+    day = run.desk.start_on + timedelta(days=6 - run.desk.start_on.weekday())
+    rows = []
+    while day <= run.last:
+        year, week, _ = day.isocalendar()
+        towns = Counter(m.town for m in matters if _was_overdue(m, day))
+        rows.append({"week": f"{year}-W{week:02d}", **dict(sorted(towns.items()))})
+        day += timedelta(days=7)
+    return rows
+
+
+def _was_overdue(matter: Matter, day: date) -> bool:
+    if matter.due >= day or matter.opened > day or matter.began > day:
+        return False
+    ended = min(d for d in (matter.settled, matter.missed_from, date.max) if d is not None)
+    return day < ended
+
+
+def _names(rows: Iterable[dict[str, Any]], label: str) -> list[str]:
+    return sorted({key for row in rows for key in row} - {label})
+
+
+def summary_page(summary: Summary) -> str:
+    """Return the summary as a page that needs nothing else: tables, and charts as inline SVG."""
+    days, weeks = summary["messages_by_day"], summary["overdue_by_town_and_week"]
+    return page(
+        "summary.html.j2",
+        summary=summary,
+        messages_chart=bar_chart(days, "day", _names(days, "day")),
+        overdue_chart=bar_chart(weeks, "week", _names(weeks, "week")),
+    )

@@ -1,0 +1,44 @@
+"""Which digests have been made?
+
+One for each office, contact and period, for ever (R7.2). Callers: actors/digests.py.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from rules.digests import Counts, Digest
+from store.schema import digests
+from store.upserts import insert_new
+
+
+def is_made(connection: Connection, digest: Digest, person: str) -> bool:
+    """Say whether a person has had a digest."""
+    query = select(digests.c.at).where(
+        digests.c.kind == digest.kind,
+        digests.c.period == digest.period,
+        digests.c.office == digest.office,
+        digests.c.person == person,
+    )
+    return connection.execute(query).first() is not None
+
+
+def record(connection: Connection, digest: Digest, person: str, counts: Counts, at: datetime, message: int) -> None:  # noqa: PLR0913, PLR0917
+    """Note that a digest was made, and which message carries it."""
+    row = {
+        "kind": digest.kind,
+        "period": digest.period,
+        "office": digest.office,
+        "person": person,
+        "at": at,
+        "due_soon": counts.due_soon,
+        "overdue": counts.overdue,
+        "message": message,
+    }
+    insert_new(connection, digests, [row])
+
+
+def list_digests(connection: Connection) -> list[dict[str, object]]:
+    """Return all digests, in the order in which they were made."""
+    order = (digests.c.at, digests.c.kind, digests.c.office, digests.c.person)
+    return [dict(row) for row in connection.execute(select(digests).order_by(*order)).mappings()]

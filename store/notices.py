@@ -1,0 +1,199 @@
+"""What was decided, to whom is it to go, and what waits?
+
+Rules: R5.5 to R5.11. Callers: actors/.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, func, select, update
+
+from rules.ladders import Fired
+from rules.notices import Notice, Verdict
+from store.schema import messages, notices, rungs
+from store.upserts import insert_new
+
+BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """A notice as it is on record."""
+
+    id: int
+    matter: str
+    due: date
+    rung: str
+    to_person: str  #: empty: nobody could be reached
+    channel: str
+    office: str | None
+    responsible: str
+    town: str
+    verdict: str
+    rerouted: bool
+    decided_at: datetime
+    leaves_at: datetime
+    state: str
+    reason: str | None
+    message: int | None
+
+
+COLUMNS: Final = tuple(notices.c[f.name] for f in fields(NoticeRow))
+
+
+def decide(connection: Connection, decided: Iterable[Notice], decided_at: datetime, leaves_at: datetime) -> None:
+    """Record what was decided; a notice whose key was decided before is passed over for ever (R5.6)."""
+    insert_new(connection, notices, [_row(notice, decided_at, leaves_at) for notice in decided])
+
+
+def _row(notice: Notice, decided_at: datetime, leaves_at: datetime) -> dict[str, Any]:
+    return {
+        "matter": notice.matter.id,
+        "due": notice.matter.due,
+        "rung": str(notice.rung),
+        "to_person": notice.person.id if notice.person else "",
+        "channel": notice.channel or "",
+        "office": notice.person.office if notice.person else None,
+        "responsible": notice.matter.responsible,
+        "town": notice.matter.town,
+        "verdict": notice.verdict,
+        "rerouted": notice.rerouted,
+        "decided_at": decided_at,
+        "leaves_at": leaves_at,
+        "state": "recorded" if notice.verdict is Verdict.SKIPPED else "waiting",
+    }
+
+
+def record_fired(connection: Connection, fired: Iterable[tuple[str, Fired]], at: datetime) -> None:
+    """Note the rungs that a round has dealt with."""
+    insert_new(connection, rungs, [{"matter": m, "due": f.due, "rung": f.rung, "fired_at": at} for m, f in fired])
+
+
+def fired(connection: Connection, of: Sequence[str]) -> dict[str, set[Fired]]:
+    """Return the rungs of some matters that have been dealt with."""
+    found: dict[str, set[Fired]] = defaultdict(set)
+    for start in range(0, len(of), BATCH):
+        query = select(rungs.c.matter, rungs.c.due, rungs.c.rung).where(rungs.c.matter.in_(of[start : start + BATCH]))
+        for matter, due, rung in connection.execute(query):
+            found[matter].add(Fired(due, rung))
+    return found
+
+
+def reached(connection: Connection, of: Sequence[str]) -> dict[str, list[str]]:
+    """Return whom a climb rung of some matters reached, under any due date: their notice has left (R5.8)."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for start in range(0, len(of), BATCH):
+        query = (
+            select(notices.c.matter, notices.c.to_person)
+            .where(notices.c.matter.in_(of[start : start + BATCH]))
+            .where(notices.c.rung.like("climb-%"), notices.c.state == "bundled", notices.c.verdict == Verdict.SENT)
+            .order_by(notices.c.id)
+        )
+        for matter, person in connection.execute(query):
+            found[matter][person] = None
+    return {matter: list(people) for matter, people in found.items()}
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[NoticeRow]:
+    return [NoticeRow(*row) for row in connection.execute(query)]
+
+
+def waiting(connection: Connection, at: datetime) -> list[NoticeRow]:
+    """Return the notices whose time to leave has come."""
+    query = select(*COLUMNS).where(notices.c.state == "waiting", notices.c.leaves_at <= at).order_by(notices.c.id)
+    return _rows(connection, query)
+
+
+def next_leaving(connection: Connection) -> datetime | None:
+    """Return when the next notice that waits is to leave."""
+    query = select(func.min(notices.c.leaves_at)).where(notices.c.state == "waiting")
+    found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
+def _set(connection: Connection, ids: Sequence[int], **values: Any) -> None:
+    for start in range(0, len(ids), BATCH):
+        connection.execute(update(notices).where(notices.c.id.in_(ids[start : start + BATCH])).values(values))
+
+
+def put_off(connection: Connection, ids: Sequence[int], leaves_at: datetime) -> None:
+    """Let notices wait longer (R5.11)."""
+    _set(connection, ids, leaves_at=leaves_at)
+
+
+def supersede(connection: Connection, ids: Sequence[int], reason: str) -> None:
+    """Keep notices that are no longer right, unsent (R5.7)."""
+    _set(connection, ids, state="superseded", reason=reason)
+
+
+def record(connection: Connection, ids: Sequence[int], at: datetime) -> None:
+    """Keep notices that found nobody: shown to the operator, not tried again (R2.4)."""
+    _set(connection, ids, state="recorded", leaves_at=at)
+
+
+def bundle(connection: Connection, ids: Sequence[int], message: int, at: datetime) -> None:
+    """Put notices into the message that carries them; they leave at `at`."""
+    _set(connection, ids, state="bundled", message=message, leaves_at=at)
+
+
+def in_message(connection: Connection, message: int) -> list[NoticeRow]:
+    """Return the notices that a message carries and that still hold."""
+    query = select(*COLUMNS).where(notices.c.message == message, notices.c.state == "bundled").order_by(notices.c.id)
+    return _rows(connection, query)
+
+
+def sms_count(connection: Connection, people: Sequence[str], day: date) -> dict[str, int]:
+    """Return how many SMS of notices some persons have had on a day (R5.11)."""
+    query = (
+        select(messages.c.person, func.count())
+        .where(messages.c.person.in_(people), messages.c.day == day)
+        .where(messages.c.channel == "sms", messages.c.kind == "notices", messages.c.state != "superseded")
+        .group_by(messages.c.person)
+    )
+    return {person: count for person, count in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notice, with what became of the message that carries it."""
+
+    notice: NoticeRow
+    message_state: str | None
+    text: str | None
+
+
+def list_notices(  # noqa: PLR0913 - one parameter for each filter
+    connection: Connection,
+    *,
+    matter: str | None = None,
+    to: str | None = None,
+    state: str | None = None,
+    verdict: str | None = None,
+    message_state: str | None = None,
+    limit: int | None = None,
+    newest_first: bool = False,
+) -> list[Told]:
+    """Return notices with what became of them, in the order in which they left."""
+    query = select(*COLUMNS, messages.c.state.label("message_state"), messages.c.body).outerjoin(messages)
+    filters = {
+        notices.c.matter: matter,
+        notices.c.to_person: to,
+        notices.c.state: state,
+        notices.c.verdict: verdict,
+        messages.c.state: message_state,
+    }
+    for column, value in filters.items():
+        if value is not None:
+            query = query.where(column == value)
+    order = (notices.c.leaves_at, notices.c.matter, notices.c.rung, notices.c.to_person, notices.c.channel)
+    query = query.order_by(*(column.desc() for column in order) if newest_first else order).limit(limit)
+    return [Told(NoticeRow(*row[:-2]), row[-2], row[-1]) for row in connection.execute(query)]
+
+
+def count_by_state(connection: Connection) -> dict[tuple[str, str], int]:
+    """Return how many notices there are, by verdict and state."""
+    query = select(notices.c.verdict, notices.c.state, func.count()).group_by(notices.c.verdict, notices.c.state)
+    return {(verdict, state): count for verdict, state, count in connection.execute(query)}

@@ -1,0 +1,252 @@
+"""How do the matters stand, which is due for a rung, and which subject must be reckoned anew?
+
+Open matters carry the instant of their next rung in an index, so that a look when nothing is due costs the same
+at any size. Callers: actors/.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select, update
+
+from rules.derivations import Measure, Reckoning
+from rules.digests import Counts
+from rules.facts import VisitKind
+from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind
+from store.facts import MATTERS_OF
+from store.schema import matters, stale, subjects
+from store.upserts import upsert
+
+BATCH: Final = 1000
+PLAIN: Final = tuple(f.name for f in fields(Matter) if f.name not in ("reckoned", "holds"))
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A mark that somebody changed a fact."""
+
+    kind: str
+    id: str
+    mark: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRow:
+    """How far a subject has been reckoned, and when it must be looked at again."""
+
+    kind: SubjectKind
+    id: str
+    town: str
+    reckoned_to: datetime
+    next_reckon_at: datetime | None
+
+
+# Subjects ----------------------------------------------------------------------------------
+
+
+def take_stale(connection: Connection, limit: int) -> list[Stale]:
+    """Return some of the marks."""
+    return [Stale(*row) for row in connection.execute(select(stale.c.kind, stale.c.id, stale.c.mark).limit(limit))]
+
+
+def clear_stale(connection: Connection, marks: Sequence[Stale]) -> None:
+    """Remove the marks, but for those that have counted up since."""
+    statement = delete(stale).where(
+        stale.c.kind == bindparam("of_kind"), stale.c.id == bindparam("of_id"), stale.c.mark == bindparam("of_mark")
+    )
+    connection.execute(statement, [{"of_kind": m.kind, "of_id": m.id, "of_mark": m.mark} for m in marks])
+
+
+def any_stale(connection: Connection) -> bool:
+    """Say whether anything is marked."""
+    return connection.execute(select(stale.c.kind).limit(1)).first() is not None
+
+
+def subjects_due(connection: Connection, at: datetime, limit: int) -> list[Subject]:
+    """Return some subjects that time or a fact on record brings up by `at`."""
+    query = select(subjects.c.kind, subjects.c.id).where(subjects.c.next_reckon_at <= at).limit(limit)
+    return [Subject(SubjectKind(kind), ident) for kind, ident in connection.execute(query)]
+
+
+def next_reckon_at(connection: Connection) -> datetime | None:
+    """Return when the next subject must be looked at."""
+    found: datetime | None = connection.execute(select(func.min(subjects.c.next_reckon_at))).scalar()
+    return found
+
+
+def subject_rows(connection: Connection, wanted: Iterable[Subject]) -> dict[Subject, SubjectRow]:
+    """Return how far the subjects have been reckoned; one that never was is not among them."""
+    found = {}
+    for kind, ids in _by_kind(wanted).items():
+        for some in _slices(ids):
+            query = select(subjects).where(subjects.c.kind == kind, subjects.c.id.in_(some))
+            for row in connection.execute(query):
+                known = SubjectRow(kind, row.id, row.town, row.reckoned_to, row.next_reckon_at)
+                found[Subject(kind, row.id)] = known
+    return found
+
+
+def save_subjects(connection: Connection, rows: Iterable[SubjectRow]) -> None:
+    """Note how far subjects have been reckoned."""
+    upsert(connection, subjects, [{f.name: getattr(row, f.name) for f in fields(row)} for row in rows])
+
+
+def drop_subjects(connection: Connection, gone: Iterable[Subject]) -> None:
+    """Forget subjects that are no longer on record."""
+    for subject in gone:
+        connection.execute(delete(subjects).where(subjects.c.kind == subject.kind, subjects.c.id == subject.id))
+
+
+def _by_kind(wanted: Iterable[Subject]) -> dict[SubjectKind, list[str]]:
+    ids: dict[SubjectKind, list[str]] = defaultdict(list)
+    for subject in wanted:
+        ids[subject.kind].append(subject.id)
+    return ids
+
+
+def _slices(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
+
+
+# Matters -----------------------------------------------------------------------------------
+
+
+def _row(matter: Matter, next_rung_at: datetime | None) -> dict[str, Any]:
+    how = matter.reckoned
+    return {name: getattr(matter, name) for name in PLAIN} | {
+        "measure": how.measure,
+        "start": how.start,
+        "count": how.count,
+        "leave": how.leave,
+        "holds": [[hold.office, hold.due.isoformat(), hold.until.isoformat()] for hold in matter.holds],
+        "next_rung_at": next_rung_at,
+    }
+
+
+def _matter(row: Row[Any]) -> Matter:
+    values = {name: getattr(row, name) for name in PLAIN}
+    values["kind"] = MatterKind(row.kind)
+    values["cause"] = Cause(row.cause)
+    values["closed"] = Status(row.closed) if row.closed else None
+    values["owed"] = tuple(VisitKind(word) for word in row.owed)
+    values["arrivals"] = tuple(VisitKind(word) for word in row.arrivals)
+    return Matter(
+        **values,
+        reckoned=Reckoning(Measure(row.measure), row.start, row._mapping["count"], row.leave),  # noqa: SLF001
+        holds=tuple(Hold(o, date.fromisoformat(due), date.fromisoformat(until)) for o, due, until in row.holds),
+    )
+
+
+def save_matters(connection: Connection, changed: Iterable[tuple[Matter, datetime | None]]) -> None:
+    """Put matters, with the instant of their next rung, in place of what was known."""
+    rows = [_row(matter, at) for matter, at in changed]
+    for start in range(0, len(rows), BATCH):
+        upsert(connection, matters, rows[start : start + BATCH])
+
+
+def drop_matters(connection: Connection, ids: Sequence[str]) -> None:
+    """Forget matters that were reckoned away."""
+    for some in _slices(ids):
+        connection.execute(delete(matters).where(matters.c.id.in_(some)))
+
+
+def matters_of(connection: Connection, wanted: Iterable[Subject]) -> dict[Subject, dict[str, Matter]]:
+    """Return the matters of some subjects, by subject and id."""
+    found: dict[Subject, dict[str, Matter]] = defaultdict(dict)
+    for kind, ids in _by_kind(wanted).items():
+        for some in _slices(ids):
+            query = select(matters).where(matters.c.kind.in_(MATTERS_OF[kind]), matters.c.subject.in_(some))
+            for row in connection.execute(query):
+                found[Subject(kind, row.subject)][row.id] = _matter(row)
+    return found
+
+
+def matters_due(connection: Connection, at: datetime, limit: int) -> list[Matter]:
+    """Return some matters of which a rung is due by `at`."""
+    query = select(matters).where(matters.c.next_rung_at <= at).order_by(matters.c.next_rung_at).limit(limit)
+    return [_matter(row) for row in connection.execute(query)]
+
+
+def next_rung_at(connection: Connection) -> datetime | None:
+    """Return when the next rung of any matter is due."""
+    found: datetime | None = connection.execute(select(func.min(matters.c.next_rung_at))).scalar()
+    return found
+
+
+def set_next_rung(connection: Connection, calls: Sequence[tuple[str, datetime | None]]) -> None:
+    """Note when matters must be looked at again."""
+    if calls:
+        statement = (
+            update(matters).where(matters.c.id == bindparam("of")).values(next_rung_at=bindparam("at", type_=matters.c.next_rung_at.type))
+        )
+        connection.execute(statement, [{"of": ident, "at": at} for ident, at in calls])
+
+
+def _status_on(day: date) -> Any:
+    """Return how a matter stands on `day`, as SQL: the same as Matter.status_on."""
+    return case(
+        (matters.c.closed.is_not(None), matters.c.closed),
+        (matters.c.missed_from <= day, Status.MISSED.value),
+        (matters.c.due < day, Status.OVERDUE.value),
+        else_=Status.OPEN.value,
+    )
+
+
+def count_by_town(connection: Connection, day: date, limit: date) -> dict[str | None, Counts]:
+    """Return what is due soon (up to `limit`) and overdue, by town; under None, of the whole municipality (R7.1)."""
+    overdue = func.sum(case((matters.c.due < day, 1), else_=0))
+    live = or_(matters.c.missed_from.is_(None), matters.c.missed_from > day)
+    query = (
+        select(matters.c.town, func.count(), overdue)
+        .where(matters.c.closed.is_(None), matters.c.silent.is_(False), matters.c.due <= limit, live)
+        .group_by(matters.c.town)
+    )
+    by_town: dict[str | None, Counts] = {
+        town: Counts(int(count - late), int(late)) for town, count, late in connection.execute(query)
+    }
+    due_soon, late = (sum(getattr(c, name) for c in by_town.values()) for name in ("due_soon", "overdue"))
+    return {None: Counts(due_soon, late), **by_town}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A matter, how it stands, and when it is looked at next."""
+
+    matter: Matter
+    status: Status
+    next_rung_at: datetime | None
+
+
+def list_matters(  # noqa: PLR0913 - one parameter for each filter
+    connection: Connection,
+    day: date,
+    *,
+    statuses: Sequence[str] = (),
+    town: str | None = None,
+    kind: str | None = None,
+    subject: str | None = None,
+    limit: int | None = None,
+) -> list[Listed]:
+    """Return matters as they stand on `day`, the earliest due date first."""
+    status = _status_on(day).label("status")
+    query = select(matters, status).order_by(matters.c.due, matters.c.id)
+    filters = [(matters.c.town, town), (matters.c.kind, kind), (matters.c.subject, subject)]
+    query = query.where(and_(True, *(column == value for column, value in filters if value)))  # noqa: FBT003
+    if statuses:
+        query = query.where(status.in_(statuses))
+    rows = connection.execute(query.limit(limit))
+    return [Listed(_matter(row), Status(row.status), row.next_rung_at) for row in rows]
+
+
+def count_by_status(connection: Connection, day: date) -> dict[tuple[str, str], int]:
+    """Return how many matters there are, by kind and status; silent ones left out."""
+    status = _status_on(day).label("status")
+    query = (
+        select(matters.c.kind, status, func.count())
+        .where(matters.c.silent.is_(False))
+        .group_by(matters.c.kind, status)
+    )
+    return {(kind, how): count for kind, how, count in connection.execute(query)}

@@ -1,0 +1,284 @@
+"""Which tables are there, and what do they promise?
+
+Facts: the thirteen tables of the record, one column for each field of its row class. Projection: the matters as
+they stand, kept right by `stale`, which triggers write whatever program changed a fact. Outbox: what was decided
+and what became of it. Callers: store/.
+"""
+
+from dataclasses import fields
+from datetime import date, datetime
+from enum import StrEnum
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+from rules.facts import Record, Row
+from store.types import UtcDateTime, Words
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: what makes a row of the record the same row; `occurrence` tells apart equal events of one instant
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(Record.TABLES, ("id",)),
+    "milestones": ("project", "seq"),
+    "petition_events": ("petition", "at", "event", "occurrence"),
+    "project_events": ("project", "at", "event", "occurrence"),
+    "acknowledgements": ("matter", "at", "office"),
+}
+#: column → the table it refers to
+REFERENCES: Final = {
+    "contacts.office": "offices",
+    "grids.town": "offices",
+    "seats.deputy": "deputies",
+    "seats.town": "offices",
+    "seats.station": "offices",
+    "seats.grid": "grids",
+    "leaves.deputy": "deputies",
+    "visits.deputy": "deputies",
+    "petitions.town": "offices",
+    "petitions.deputy": "deputies",
+    "petition_events.petition": "petitions",
+    "petition_events.office": "offices",
+    "projects.town": "offices",
+    "projects.office": "offices",
+    "projects.deputy": "deputies",
+    "projects.petition": "petitions",
+    "milestones.project": "projects",
+    "project_events.project": "projects",
+    "acknowledgements.office": "offices",
+}
+#: how rows are looked up, beside their key
+LOOKED_UP: Final = {"visits": "deputy", "leaves": "deputy", "seats": "deputy"}
+SCALARS: Final[list[tuple[type, TypeEngine[Any]]]] = [
+    (bool, Boolean()),
+    (int, Integer()),
+    (datetime, UtcDateTime()),
+    (date, Date()),
+    (StrEnum, String()),
+    (str, String()),
+]
+
+
+def _column(table: str, name: str, hint: Any) -> Column[Any]:
+    optional = get_origin(hint) is UnionType
+    plain = next(arg for arg in get_args(hint) if arg is not type(None)) if optional else hint
+    args: list[Any] = []
+    if get_origin(plain) is tuple:
+        kind: TypeEngine[Any] = Words()
+    else:
+        kind = next(sql for python, sql in SCALARS if issubclass(plain, python))
+        if issubclass(plain, StrEnum):
+            args.append(CheckConstraint(f"{name} IN ({', '.join(repr(str(m)) for m in plain)})", name=name))
+    parent = REFERENCES.get(f"{table}.{name}")
+    if parent:
+        args.append(ForeignKey(f"{parent}.id"))
+    return Column(name, kind, *args, primary_key=name in KEYS[table], nullable=optional)
+
+
+def _fact_table(name: str, row: type[Row]) -> Table:
+    hints = get_type_hints(row)
+    columns = [_column(name, f.name, hints[f.name]) for f in fields(row)]
+    if "occurrence" in KEYS[name]:
+        columns.append(Column("occurrence", Integer, primary_key=True, nullable=False))
+    indexes = [Index(None, LOOKED_UP[name])] if name in LOOKED_UP else []
+    return Table(name, metadata, *columns, *indexes)
+
+
+FACTS: Final = {name: _fact_table(name, row) for name, row in Record.TABLES.items()}
+
+stale = Table(
+    "stale",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("mark", Integer, nullable=False),
+)
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("town", String, nullable=False),
+    Column("reckoned_to", UtcDateTime, nullable=False),
+    Column("next_reckon_at", UtcDateTime),
+)
+Index("ix_subjects_next", subjects.c.next_reckon_at)
+matters = Table(
+    "matters",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("town", String, nullable=False),
+    Column("responsible", String, nullable=False),
+    Column("ladder", String, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("opened", Date, nullable=False),
+    Column("due", Date, nullable=False),
+    Column("measure", String, nullable=False),
+    Column("start", Date, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("leave", Integer, nullable=False),
+    Column("began", Date, nullable=False),
+    Column("closed", String),
+    Column("settled", Date),
+    Column("missed_from", Date),
+    Column("silent", Boolean, nullable=False),
+    Column("owed", Words, nullable=False),
+    Column("arrivals", Words, nullable=False),
+    Column("slips", Integer, nullable=False),
+    Column("holds", JSON, nullable=False),
+    Column("label", String, nullable=False),
+    Column("next_rung_at", UtcDateTime),
+    CheckConstraint("closed IS NULL OR next_rung_at IS NULL", name="closed_has_no_rung"),
+)
+Index("ix_matters_subject", matters.c.kind, matters.c.subject)
+Index("ix_matters_next", matters.c.next_rung_at)
+Index(
+    "ix_matters_live",
+    matters.c.due,
+    matters.c.town,
+    sqlite_where=matters.c.closed.is_(None),
+    postgresql_where=matters.c.closed.is_(None),
+)
+rungs = Table(
+    "rungs",
+    metadata,
+    Column("matter", String, primary_key=True),
+    Column("due", Date, primary_key=True),
+    Column("rung", String, primary_key=True),
+    Column("fired_at", UtcDateTime, nullable=False),
+)
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, CheckConstraint("kind IN ('notices', 'digest')", name="kind"), nullable=False),
+    Column("person", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", String),
+    Column("attempt", String, unique=True),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("claimed_until", UtcDateTime),
+    Column("sent_at", UtcDateTime),
+    Column("provider", String),
+    Column("provider_id", String),
+    Column("subject", Text),
+    Column("body", Text),
+    Column("html", Text),
+    CheckConstraint(
+        "state IN ('due', 'sending', 'accepted', 'failed', 'superseded', 'undeliverable', 'unknown')", name="state"
+    ),
+    CheckConstraint(
+        "(reason IS NOT NULL) = (state IN ('failed', 'superseded', 'undeliverable', 'unknown'))", name="reason"
+    ),
+    CheckConstraint("(state = 'sending') = (claimed_until IS NOT NULL)", name="claimed"),
+)
+Index("ix_messages_open", messages.c.state, messages.c.at, sqlite_where=messages.c.state.in_(["due", "sending"]), postgresql_where=messages.c.state.in_(["due", "sending"]))
+Index("ix_messages_person", messages.c.person, messages.c.day)
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("matter", String, nullable=False),
+    Column("due", Date, nullable=False),
+    Column("rung", String, nullable=False),
+    Column("to_person", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("office", String),
+    Column("responsible", String, nullable=False),
+    Column("town", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("rerouted", Boolean, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    Column("leaves_at", UtcDateTime, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", String),
+    Column("message", Integer, ForeignKey("messages.id")),
+    UniqueConstraint("matter", "due", "rung", "to_person", "channel", name="uq_notices_once"),
+    CheckConstraint("state IN ('waiting', 'bundled', 'superseded', 'recorded')", name="state"),
+    CheckConstraint("(state = 'superseded') = (reason IS NOT NULL)", name="reason"),
+)
+Index("ix_notices_waiting", notices.c.leaves_at, sqlite_where=notices.c.state == "waiting", postgresql_where=notices.c.state == "waiting")
+Index("ix_notices_message", notices.c.message)
+digests = Table(
+    "digests",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("period", String, primary_key=True),
+    Column("office", String, primary_key=True),
+    Column("person", String, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("due_soon", Integer, nullable=False),
+    Column("overdue", Integer, nullable=False),
+    Column("message", Integer, ForeignKey("messages.id"), nullable=False),
+)
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("text", String, nullable=False),
+    UniqueConstraint("kind", "subject", name="uq_findings_once"),
+)
+installation = Table(
+    "installation",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+sandbox = Table(
+    "sandbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("subject", Text),
+    Column("body", Text, nullable=False),
+    Column("html", Text),
+    Column("message", Integer, nullable=False),
+    Column("attempt", String, nullable=False, unique=True),
+)
+Index("ix_sandbox_latest", sandbox.c.channel, sandbox.c.id)

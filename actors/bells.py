@@ -69,8 +69,7 @@ def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker) -> Bel
         for message in due:
             bells.send.send(message)
 
-    def actor(fn: Any, queue: str) -> Any:
-        return dramatiq.actor(fn, broker=broker, queue_name=queue, max_retries=0)
-
-    bells = Bells(broker, actor(step, "rounds"), actor(send_message, "sending"), actor(sweep, "rounds"))
+    rounds: Any = dramatiq.actor(broker=broker, queue_name="rounds", max_retries=0)
+    sending: Any = dramatiq.actor(broker=broker, queue_name="sending", max_retries=0)
+    bells = Bells(broker, rounds(step), sending(send_message), rounds(sweep))
     return bells

@@ -13,8 +13,8 @@ from rules.dockets import Desk
 from rules.facts import Channel, local_day
 from rules.matters import Matter, subject_of
 from rules.notices import ALWAYS, put_off
-from store import notices, projection
-from store.notices import WaitingRow
+from store import notices, outbox, projection
+from store.notices import NoticeRow
 
 
 def let_go(connection: Connection, desk: Desk, at: datetime) -> list[int]:
@@ -24,8 +24,9 @@ def let_go(connection: Connection, desk: Desk, at: datetime) -> list[int]:
     """
     waiting = notices.waiting(connection, at)
     right = _still_right(connection, waiting, at)
-    bundles: dict[tuple[str, str], list[WaitingRow]] = defaultdict(list)
-    for row in right:
+    notices.record(connection, [row.id for row in right if not row.to_person], at)
+    bundles: dict[tuple[str, str], list[NoticeRow]] = defaultdict(list)
+    for row in (row for row in right if row.to_person):
         bundles[row.to_person, row.channel].append(row)
     allowed = _within_limit(connection, desk, bundles, at)
     messages = []
@@ -34,11 +35,15 @@ def let_go(connection: Connection, desk: Desk, at: datetime) -> list[int]:
         if channel == Channel.SMS and person not in allowed:
             notices.put_off(connection, ids, put_off(at, desk))
         else:
-            messages.append(notices.bundle(connection, person=person, channel=channel, at=at, notices=ids))
+            message = outbox.put(
+                connection, kind="notices", person=person, channel=channel, at=at, day=local_day(at)
+            )
+            notices.bundle(connection, ids, message, at)
+            messages.append(message)
     return messages
 
 
-def superseded_reason(row: WaitingRow, matter: Matter | None, at: datetime) -> str | None:
+def superseded_reason(row: NoticeRow, matter: Matter | None, at: datetime) -> str | None:
     """Return why a notice must not leave any more, or None if it is still right (R5.7)."""
     if row.rung in ALWAYS:
         return None
@@ -53,7 +58,7 @@ def superseded_reason(row: WaitingRow, matter: Matter | None, at: datetime) -> s
     return None
 
 
-def _still_right(connection: Connection, waiting: Sequence[WaitingRow], at: datetime) -> list[WaitingRow]:
+def _still_right(connection: Connection, waiting: Sequence[NoticeRow], at: datetime) -> list[NoticeRow]:
     matters = current_matters(connection, (row.matter for row in waiting))
     right = []
     for row in waiting:

@@ -6,17 +6,17 @@ Rules: R3 to R5. Callers: actors/steps.py, `duban matters --rebuild`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
 
-from actors.desks import note_changed_house
+from actors.desks import Desks, note_changed_house
 from rules.dockets import Desk
 from rules.dossiers import Dossier, Reckoned, petition_dossier, project_dossier, reckon, seat_dossier
-from rules.facts import midnight
-from rules.matters import Matter, Subject, SubjectKind
+from rules.facts import Acknowledgement, Leave, Visit, midnight
+from rules.matters import Matter, Subject, SubjectKind, subject_of
 from rules.notices import Notice, event_notices, leaves_at, next_attention, once
 from store import facts, notices, projection
 from store.projection import SubjectRow
@@ -25,7 +25,7 @@ from store.projection import SubjectRow
 BATCH: Final = 500
 
 
-def reckon_changes(connection: Connection, desk: Desk, at: datetime) -> int:
+def reckon_changes(connection: Connection, desks: Desks, at: datetime) -> int:
     """Reckon what is stale and what time brings, tell what happened, and return how many subjects that were.
 
     Running twice is harmless: the second finds nothing to do.
@@ -34,9 +34,9 @@ def reckon_changes(connection: Connection, desk: Desk, at: datetime) -> int:
     while stale := projection.take_stale(connection, BATCH):
         projection.clear_stale(connection, stale)
         for batch in _batches(_subjects(connection, stale)):
-            reckoned += reckon_subjects(connection, desk, batch, at)
+            reckoned += reckon_subjects(connection, desks.of(connection), batch, at)
     while due := projection.subjects_due(connection, at, BATCH):
-        reckoned += reckon_subjects(connection, desk, [Subject(SubjectKind(row.kind), row.id) for row in due], at)
+        reckoned += reckon_subjects(connection, desks.of(connection), due, at)
     return reckoned
 
 
@@ -60,6 +60,7 @@ def _subjects(connection: Connection, stale: Sequence[projection.Stale]) -> set[
         note_changed_house(connection)
         return all_subjects(connection)
     found = {Subject(kind, i) for kind in SubjectKind for i in by_kind[kind]}
+    found |= {subject_of(matter) for matter in by_kind["matter"]}
     seats = facts.seats_of_deputies(connection, by_kind["deputy"])
     return found | {Subject(SubjectKind.SEAT, seat.id) for seat in seats}
 
@@ -83,9 +84,11 @@ def read_dossiers(connection: Connection, desk: Desk, subjects: Sequence[Subject
 def _seat_dossiers(connection: Connection, desk: Desk, ids: list[str]) -> Iterator[Dossier]:
     seats = facts.seats(connection, ids)
     visits, leaves = facts.facts_of_deputies(connection, sorted({seat.deputy for seat in seats}))
-    known = defaultdict(list)
-    for fact in (*leaves, *visits):
-        known[fact.deputy].append(fact)
+    known: dict[str, list[Visit | Leave]] = defaultdict(list)
+    for leave in leaves:
+        known[leave.deputy].append(leave)
+    for visit in visits:
+        known[visit.deputy].append(visit)
     words = _words(connection, SubjectKind.SEAT, ids)
     for seat in seats:
         yield seat_dossier(seat, known[seat.deputy], words[seat.id], desk)
@@ -111,10 +114,10 @@ def _project_dossiers(connection: Connection, desk: Desk, ids: list[str]) -> Ite
         yield project_dossier(project, plans[project.id], events[project.id], words[project.id], desk)
 
 
-def _words(connection: Connection, kind: SubjectKind, ids: list[str]) -> dict[str, list[facts.Acknowledgement]]:
+def _words(connection: Connection, kind: SubjectKind, ids: list[str]) -> dict[str, list[Acknowledgement]]:
     words = defaultdict(list)
     for word in facts.acknowledgements_of(connection, kind, ids):
-        words[facts.subject_of(word.matter).id].append(word)
+        words[subject_of(word.matter).id].append(word)
     return words
 
 
@@ -129,7 +132,14 @@ def reckon_subjects(connection: Connection, desk: Desk, subjects: Sequence[Subje
         outcomes.append((dossier, reckon(dossier, at, before, row.reckoned_to if row else None)))
     _tell(connection, desk, [outcome for _, outcome in outcomes], at)
     _save(connection, desk, outcomes, stored, at)
-    return len(outcomes)
+    _forget(connection, set(subjects) - {dossier.subject for dossier, _ in outcomes}, stored)
+    return len(subjects)
+
+
+def _forget(connection: Connection, gone: set[Subject], stored: Mapping[Subject, Mapping[str, Matter]]) -> None:
+    """Drop what was known of subjects that somebody has removed from the record."""
+    projection.drop_subjects(connection, gone)
+    projection.drop_matters(connection, [i for subject in gone for i in stored.get(subject, {})])
 
 
 def _tell(connection: Connection, desk: Desk, outcomes: Sequence[Reckoned], at: datetime) -> None:
@@ -150,7 +160,7 @@ def _save(
     connection: Connection,
     desk: Desk,
     outcomes: Sequence[tuple[Dossier, Reckoned]],
-    stored: dict[Subject, dict[str, Matter]],
+    stored: Mapping[Subject, Mapping[str, Matter]],
     at: datetime,
 ) -> None:
     changed: list[Matter] = []

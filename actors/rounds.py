@@ -24,9 +24,7 @@ def hold_round(connection: Connection, desk: Desk, at: datetime) -> int:
     Running twice is harmless: a rung is recorded as fired, and a notice's key is unique.
     """
     decided = 0
-    last = ""
-    while matters := projection.matters_due(connection, at, last, BATCH):
-        last = matters[-1].id
+    while matters := projection.matters_due(connection, at, BATCH):
         fired = notices.fired(connection, [matter.id for matter in matters])
         found: list[Notice] = []
         dealt: list[tuple[str, Fired]] = []
@@ -39,6 +37,7 @@ def hold_round(connection: Connection, desk: Desk, at: datetime) -> int:
             after = at + timedelta(microseconds=1)
             calls.append((matter.id, next_attention(matter, known | set(result.fired), after, desk)))
         notices.record_fired(connection, dealt, at)
-        decided += notices.decide(connection, once(found), decided_at=at, leaves_at=at)
+        notices.decide(connection, once(found), decided_at=at, leaves_at=at)
+        decided += len(found)
         projection.set_next_rung(connection, calls)
     return decided

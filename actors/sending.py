@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from actors.desks import Desks
+from actors.digests import wording_of
 from actors.leaving import current_matters, superseded_reason
 from channels.gateway import Accepted, Outgoing
 from config.services import Services
@@ -52,7 +53,7 @@ def send(services: Services, desks: Desks, message_id: int) -> None:
     outcome = gateway.send(outgoing)
     with services.engine.begin() as connection:
         if isinstance(outcome, Accepted):
-            outbox.mark(
+            outbox.settle(
                 connection,
                 message_id,
                 attempt,
@@ -62,7 +63,7 @@ def send(services: Services, desks: Desks, message_id: int) -> None:
                 provider_id=outcome.provider_id,
             )
         else:
-            outbox.mark(connection, message_id, attempt, "failed", reason=outcome.reason)
+            outbox.settle(connection, message_id, attempt, "failed", reason=outcome.reason)
     log.info("sent", message=message_id, channel=outgoing.channel, gateway=gateway.name)
 
 
@@ -77,14 +78,11 @@ def _claim(
     person = desk.house.person(message.person)
     address = _address(person, message.channel)
     if person is None or address is None:
-        outbox.mark(connection, message_id, attempt, "undeliverable", reason=f"{message.person} has no address now")
+        outbox.settle(connection, message_id, attempt, "undeliverable", reason=f"{message.person} has no address now")
         return None
-    wording = Wording(
-        desk.house, calendar=desk.calendar, policy=desk.policy, signature=services.settings.signature
-    )
-    letter = _letter(connection, message, person, wording, now)
+    letter = _letter(connection, message, person, wording_of(desk, services.settings), now)
     if letter is None:
-        outbox.mark(connection, message_id, attempt, "superseded", reason="nothing in it still holds")
+        outbox.settle(connection, message_id, attempt, "superseded", reason="nothing in it still holds")
         return None
     outbox.write(connection, message_id, subject=letter.subject, body=letter.text, html=letter.html)
     return Outgoing(
@@ -115,7 +113,7 @@ def _letter(
     items = _items(connection, message, person, now)
     if not items:
         return None
-    return written(items, message.local_day, wording)
+    return written(items, message.day, wording)
 
 
 def written(items: list[Notice], day: date, wording: Wording) -> Letter:
@@ -128,7 +126,7 @@ def written(items: list[Notice], day: date, wording: Wording) -> Letter:
 
 
 def _items(connection: Connection, message: Message, person: Person, now: datetime) -> list[Notice]:
-    rows = outbox.notices_of(connection, message.id)
+    rows = notices.in_message(connection, message.id)
     matters = current_matters(connection, (row.matter for row in rows))
     items = []
     for row in rows:

@@ -63,7 +63,7 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
     with services.engine.begin() as connection:
         if not _move_cursor(connection, cursor(connection, desks.of(connection)), plan.at):
             return None
-        reckoned = reckon_changes(connection, desks.of(connection), plan.at)
+        reckoned = reckon_changes(connection, desks, plan.at)
         desk = desks.of(connection)
         digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []
         decided = hold_round(connection, desk, plan.at) if plan.holds_round else 0
@@ -93,7 +93,7 @@ def plan_next(connection: Connection, desk: Desk, now: datetime, *, was_down: bo
     if was_down and now > since:
         in_window = leaves_at(now, desk) == now
         return Plan(now, in_window and digest <= now, in_window and _was_missed_today(desk, since, now))
-    looked = (projection.next_reckon_at(connection), notices.next_leaving(connection), digest, round_)
+    looked = (*_looked(connection), digest, round_)
     at = max(min(instant for instant in looked if instant), since)
     if at <= now:
         return Plan(at, at == digest, at == round_)
@@ -104,8 +104,12 @@ def next_instant(connection: Connection, desk: Desk) -> datetime:
     """Return when something is due next, as far as is known now."""
     since = cursor(connection, desk)
     slots = (_next_slot(desk, since, at) for at in (desk.policy.digest_at, desk.policy.notify_at))
-    looked = (projection.next_reckon_at(connection), notices.next_leaving(connection), *slots)
-    return min(instant for instant in looked if instant)
+    return min(instant for instant in (*_looked(connection), *slots) if instant)
+
+
+def _looked(connection: Connection) -> tuple[datetime | None, datetime | None]:
+    """Return when a subject must be reckoned anew, and when a notice that waits leaves; two looks at an index."""
+    return projection.next_reckon_at(connection), notices.next_leaving(connection)
 
 
 def _next_slot(desk: Desk, since: datetime, at: time) -> datetime:

@@ -84,14 +84,17 @@ def sandbox_gateways(engine: Engine) -> dict[Channel, Gateway]:
         with engine.begin() as connection:
             sandbox.keep(
                 connection,
-                at=outgoing.at,
-                channel=outgoing.channel,
-                person=outgoing.person,
-                address=outgoing.address,
-                subject=outgoing.subject,
-                body=outgoing.text,
-                html=outgoing.html,
-                message=outgoing.message,
+                {
+                    "at": outgoing.at,
+                    "channel": outgoing.channel,
+                    "person": outgoing.person,
+                    "address": outgoing.address,
+                    "subject": outgoing.subject,
+                    "body": outgoing.text,
+                    "html": outgoing.html,
+                    "message": outgoing.message,
+                    "attempt": outgoing.attempt,
+                },
             )
 
     gateway = SandboxGateway(keep)

@@ -16,7 +16,7 @@ from rules import notices as notice_rules
 from rules.digests import Counts, Digest
 from rules.dockets import Change, Desk, Docket, Fact
 from rules.duties import seat_docket
-from rules.facts import Acknowledgement, Channel, Record, local_day, midnight
+from rules.facts import Acknowledgement, Channel, Leave, Record, Visit, local_day, midnight
 from rules.ladders import Fired, round_at
 from rules.matters import Matter, Subject, SubjectKind, subject_of
 from rules.notices import Notice, NoticeKey, Verdict
@@ -100,7 +100,8 @@ class Replay:
             self.dockets[subject] = docket = seat_docket(seat, self.desk)
             seats_of[seat.deputy].append(subject)
             self._await_opening(subject, docket)
-        for fact in (*record.leaves, *record.visits):
+        known: tuple[Leave | Visit, ...] = (*record.leaves, *record.visits)
+        for fact in known:
             for subject in seats_of[fact.deputy]:
                 self._known[fact.recorded_at][subject].facts.append(fact)
         milestones = defaultdict(list)

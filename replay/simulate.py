@@ -4,7 +4,7 @@ Source: INTERFACES "duban simulate". Callers: daemon/cli, tests, the policy work
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 from replay.engine import Made, Replay, Sent, replay
 from replay.summary import summarise, summary_page
 from rules.dockets import Desk
-from rules.facts import SHANGHAI, Record
+from rules.facts import SHANGHAI, Channel, Record
 from rules.matters import Matter, MatterKind
+from rules.notices import Notice
 from rules.offices import House
-from rules.policy import Policy
+from rules.policy import Arrivals, Policy
 from rules.workdays import Calendar
 from templates.wording import Wording
 
@@ -98,8 +99,15 @@ def run_record(
     """Replay a record from `first` 00:00 to `last` 24:00; `first` is the day the system is taken into use."""
     house = House(record.offices, record.contacts, record.grids, record.deputies)
     desk = Desk(house, calendar, policy.model_copy(update={"start_on": first}), first)
-    wording = Wording(house, calendar=calendar, policy=policy, signature=signature)
-    return replay(record, desk, last, wording.text)
+    wording = Wording(house, calendar=calendar, signature=signature, either=policy.duty.arrivals is Arrivals.EITHER)
+
+    def words(notices: Sequence[Notice], day: date) -> str:
+        if notices[0].channel is Channel.SMS:
+            return wording.sms(notices, day)
+        email = wording.email(notices, day)
+        return f"{email.subject}\n\n{email.text}"
+
+    return replay(record, desk, last, words)
 
 
 def write_run(run: Replay, folder: Path, *, sms_price: float) -> dict[str, Any]:

@@ -127,11 +127,11 @@ def round_notices(matter: Matter, fired: Collection[Fired], day: date, desk: Des
     for rung in outcome.skip:
         notices += addressed(matter, rung.name, matter.responsible, SMS, desk.house, Verdict.SKIPPED)
     for rung in outcome.fire:
-        notices += addressed(matter, rung.name, *_target(matter, rung, desk.house), desk.house)
+        notices += addressed(matter, rung.name, *rung_target(matter, rung, desk.house), desk.house)
     return RoundResult(notices, [Fired(matter.due, r.name) for r in (*outcome.skip, *outcome.fire)])
 
 
-def _target(matter: Matter, rung: Rung, house: House) -> tuple[str, Sequence[Channel]]:
+def rung_target(matter: Matter, rung: Rung, house: House) -> tuple[str, Sequence[Channel]]:
     """Return whom a rung is meant for, and its channels (R2.3, R5.5)."""
     if rung.kind is RungKind.CLIMB:
         return f"office:{house.chain(matter.responsible, matter.town)[rung.number - 1]}", BOTH

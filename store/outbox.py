@@ -59,7 +59,7 @@ def may_become(state: str, new: str) -> bool:
 def put(connection: Connection, *, kind: str, person: str, channel: str, at: datetime, day: date, **words: str | None) -> int:  # noqa: PLR0913
     """Put a message into the outbox, and return its id. `words`: subject, body, html where they are fixed already."""
     values = {"kind": kind, "person": person, "channel": channel, "at": at, "day": day, "state": "due", **words}
-    return int(connection.execute(insert(messages).values(values)).inserted_primary_key[0])
+    return int(connection.execute(insert(messages).values(values).returning(messages.c.id)).scalar_one())
 
 
 def claim(connection: Connection, message: int, *, now: datetime, attempt: str, lease_s: float) -> Message | None:

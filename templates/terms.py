@@ -3,8 +3,8 @@
 The words that several templates share. Caller: templates/wording.py.
 """
 
-from functools import lru_cache
 from datetime import date
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from rules.digests import DigestKind

@@ -24,7 +24,7 @@ def units(text: str) -> int:
     >>> units("鹤山"), units("𠮷")
     (2, 2)
     """
-    return len(text) if text.isascii() or max(text) < "\U00010000" else len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def segments(text: str) -> int:

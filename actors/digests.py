@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from config.letterhead import wording_of
 from config.settings import Settings
 from rules.coverage import Finding, coverage
 from rules.digests import Counts, Digest, DigestKind, digests_on, is_made
@@ -24,17 +25,6 @@ from templates.gaps import gap_in_words
 from templates.wording import DigestView, Wording
 
 MADE_TO: Final = "digests"  #: the last day whose digests are made
-
-
-def wording_of(desk: Desk, settings: Settings) -> Wording:
-    """Return the words of this installation."""
-    return Wording(
-        desk.house,
-        calendar=desk.calendar,
-        signature=settings.signature,
-        full_name=settings.office_name,
-        either=desk.policy.duty.arrivals == "either",
-    )
 
 
 def make_digests(connection: Connection, desk: Desk, at: datetime, settings: Settings) -> list[int]:

@@ -33,14 +33,14 @@ def reckon_changes(connection: Connection, desks: Desks, at: datetime) -> int:
     reckoned = 0
     while stale := projection.take_stale(connection, BATCH):
         projection.clear_stale(connection, stale)
-        for batch in _batches(_subjects(connection, stale)):
+        for batch in batches(_subjects(connection, stale)):
             reckoned += reckon_subjects(connection, desks.of(connection), batch, at)
     while due := projection.subjects_due(connection, at, BATCH):
         reckoned += reckon_subjects(connection, desks.of(connection), due, at)
     return reckoned
 
 
-def _batches(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
+def batches(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
     batch: list[Subject] = []
     for subject in subjects:
         batch.append(subject)

@@ -13,9 +13,9 @@ import structlog
 from sqlalchemy import Connection
 
 from actors.desks import Desks
-from actors.digests import wording_of
 from actors.leaving import current_matters, superseded_reason
 from channels.gateway import Accepted, Outgoing
+from config.letterhead import wording_of
 from config.services import Services
 from rules.facts import Channel
 from rules.notices import Notice, Verdict, urgency

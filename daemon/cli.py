@@ -4,89 +4,110 @@ Each command is glue: it opens what it needs, calls the piece that knows, prints
 line". Exit status: 0 done, 1 a finding, 2 bad input or usage, 3 a service out of reach.
 """
 
-import json
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from functools import wraps
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-OK: Final = 0
-FINDING: Final = 1
-BAD_INPUT: Final = 2
-OUT_OF_REACH: Final = 3
+from daemon.saying import BAD_INPUT, FINDING, Commands, fail, say
+
 DAY: Final = click.DateTime(["%Y-%m-%d", "%Y/%m/%d"])
+INSTANTS: Final = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
+INSTANT: Final = click.DateTime(INSTANTS)
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+record_path = click.argument("path", type=click.Path(exists=True, path_type=Path))
+limit_option = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 
 
-def fail(message: str, status: int) -> None:
-    """Say what failed on stderr, and end with a status."""
-    click.echo(f"duban: {message}", err=True)
-    sys.exit(status)
-
-
-def one_clear_error(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn what can go wrong into one line that says what and how to mend it."""
-
-    @wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        from sqlalchemy.exc import DatabaseError, OperationalError
-
-        from config.layers import WrongSettings
-
-        try:
-            return command(*args, **kwargs)
-        except WrongSettings as err:
-            fail(str(err), BAD_INPUT)
-        except OperationalError as err:
-            fail(f"the database cannot be reached ({err.orig}); check DUBAN_DATABASE_URL, or run duban init", OUT_OF_REACH)
-        except DatabaseError as err:
-            fail(f"the database refused ({err.orig}); run duban doctor", OUT_OF_REACH)
-
-    return guarded
-
-
-def say(lines: Iterable[str], facts: Any, *, as_json: bool) -> None:
-    """Print facts, as lines for people or as JSON for programs."""
-    if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False, default=str))
-        return
-    for line in lines:
-        click.echo(line)
-
-
-def say_faults(faults: Sequence[object]) -> None:
-    """Print every fault of a record, and end with status 2 if there is any."""
-    for fault in faults:
-        click.echo(str(fault), err=True)
-    if faults:
-        many = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
-        fail(f"{many}; nothing was written. Mend the rows, or import the others with --skip-bad", BAD_INPUT)
-
-
-class Commands(click.Group):
-    """The commands, each guarded by `one_clear_error`, listed in the order of a day's work."""
-
-    def command(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
-        """Add a command."""
-        add = super().command(*args, **kwargs)
-        return lambda fn: add(one_clear_error(fn))
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order in which they were written."""
-        return list(self.commands)
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="duban")
 def main() -> None:
     """督办 duban: the unattended clock of a county's People's Congress."""
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
-record_path = click.argument("path", type=click.Path(exists=True, path_type=Path))
+# One process --------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="Fill an empty database with a made-up municipality of Heshan's size.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Where the console listens; default 8631.")
+def up(demo: bool, port: int | None) -> None:  # noqa: FBT001 - a command's flag
+    """Run everything in one process on the embedded default, and show it."""
+    from daemon.up import run_up
+
+    run_up(demo=demo, port=port)
+
+
+# The record ---------------------------------------------------------------------------------
+
+
+@main.command()
+def init() -> None:
+    """Make the schema, or bring it up to date."""
+    from config.services import open_services
+    from daemon.processes import prepare
+
+    services = open_services()
+    begins = prepare(services)
+    click.echo(f"{services.engine.url.render_as_string(hide_password=True)} is ready; taken into use on {begins}")
+
+
+@main.command("import")
+@record_path
+@click.option(
+    "--skip-bad",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the good rows; save the others in this folder with a column `why`.",
+)
+@as_json_option
+def import_(path: Path, skip_bad: Path | None, as_json: bool) -> None:  # noqa: FBT001
+    """Take a record (a folder of CSV, or an XLSX workbook) into the database: all of it or nothing."""
+    from config.services import open_services
+    from daemon.processes import prepare
+    from daemon.records import import_lines, import_with_progress
+
+    services = open_services()
+    prepare(services)
+    report = import_with_progress(services, path, skip_bad)
+    facts = {name: getattr(report, name) for name in ("added", "changed", "same", "refused")}
+    facts |= {kind: [fault.as_json() for fault in getattr(report, kind)] for kind in ("faults", "warnings")}
+    say(import_lines(report, skip_bad), facts, as_json=as_json)
+    if report.faults and not report.is_written:
+        fail(f"{_many(len(report.faults), 'fault')}; nothing was written. Mend the rows, or see --skip-bad", BAD_INPUT)
+
+
+@main.command()
+@record_path
+@as_json_option
+def check(path: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Check a record without writing anything."""
+    from daemon.records import check_record
+
+    checked = check_record(path)
+    facts = {kind: [fault.as_json() for fault in getattr(checked, kind)] for kind in ("faults", "warnings")}
+    lines = [*map(str, checked.faults), *(f"warning: {warning}" for warning in checked.warnings)]
+    say([*lines, _many(len(checked.faults), "fault")], facts, as_json=as_json)
+    if checked.faults:
+        raise SystemExit(BAD_INPUT)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--chinese", is_flag=True, help="Chinese names of files, columns and values.")
+def export(folder: Path, chinese: bool) -> None:  # noqa: FBT001
+    """Write the record as CSV files that an import takes back."""
+    from config.services import open_services
+    from intake.exporting import export_record
+
+    services = open_services()
+    with services.engine.begin() as connection:
+        export_record(connection, folder, "zh" if chinese else "en")
+    click.echo(f"the record is in {folder}")
+
+
+# Looking ahead ------------------------------------------------------------------------------
 
 
 @main.command()
@@ -96,7 +117,7 @@ record_path = click.argument("path", type=click.Path(exists=True, path_type=Path
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
 @click.option("--policy", "policy_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any key of the policy; repeatable.")
-@as_json
+@as_json_option
 def simulate(  # noqa: PLR0913, PLR0917 - one parameter for each option
     path: Path,
     first: datetime,
@@ -104,24 +125,197 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter for each option
     out: Path,
     policy_file: Path | None,
     assignments: tuple[str, ...],
-    as_json: bool,
+    as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Replay a record on a virtual clock and write what would have been sent."""
-    from config.calendars import load_calendar
+    """Replay a record on a virtual clock, and write what would have been sent."""
     from config.policies import load_policy
     from config.settings import load_settings
-    from intake.checking import check
-    from replay.simulate import run_record, write_run
+    from daemon.records import check_record
+    from replay.simulate import run_record, summary_lines, write_run
 
     if last < first:
         fail(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}", BAD_INPUT)
     settings = load_settings()
-    policy = load_policy(policy_file, assignments)
-    calendar = load_calendar(settings.calendar)
-    checked = check(path, existing=None, calendar=calendar, policy=policy)
-    say_faults(checked.faults)
-    run = run_record(
-        checked.record, first.date(), last.date(), policy=policy, calendar=calendar, signature=settings.signature
-    )
+    policy = load_policy(policy_file, assignments).model_copy(update={"start_on": first.date()})
+    checked = check_record(path, policy=policy, settings=settings)
+    if checked.faults:
+        say(map(str, checked.faults), [fault.as_json() for fault in checked.faults], as_json=as_json, err=not as_json)
+        fail(f"{_many(len(checked.faults), 'fault')} in {path}; nothing was simulated", BAD_INPUT)
+    run = run_record(checked.record, first.date(), last.date(), policy=policy, settings=settings)
     summary = write_run(run, out, sms_price=settings.sms_price)
     say(summary_lines(summary, out), summary, as_json=as_json)
+
+
+@main.command()
+@click.argument("matter")
+@click.option("--at", type=INSTANT, help="As it stood then, such as 2026-03-31T09:00; default: now.")
+@as_json_option
+def explain(matter: str, at: datetime | None, as_json: bool) -> None:  # noqa: FBT001
+    """Tell the whole ladder of a matter: facts, due date day by day, rungs fired and to come, to whom."""
+    from daemon.explaining import NoSuchMatter, as_facts, as_lines
+    from daemon.explaining import explain as explain_matter
+    from daemon.looking import looking
+
+    with looking() as (connection, desks, services):
+        try:
+            found = explain_matter(connection, desks, matter, _instant(at) or services.clock.now())
+        except NoSuchMatter as err:
+            fail(str(err), BAD_INPUT)
+        say(as_lines(found), as_facts(found), as_json=as_json)
+
+
+# Looking around -----------------------------------------------------------------------------
+
+
+@main.command()
+@as_json_option
+def status(as_json: bool) -> None:  # noqa: FBT001
+    """Tell what is open, due, overdue, sent, failed, and what needs a look."""
+    from daemon.looking import looking, status_facts, status_lines
+
+    with looking() as (connection, desks, services):
+        facts = status_facts(connection, desks, services)
+    say(status_lines(facts), facts, as_json=as_json)
+
+
+@main.command()
+@click.option("--matter", help="Only of this matter.")
+@click.option("--to", help="Only to this person, such as deputy:D1.")
+@click.option("--state", type=click.Choice(["waiting", "bundled", "superseded", "recorded"]))
+@click.option("--undeliverable", is_flag=True, help="Only those that found nobody.")
+@click.option("--failed", is_flag=True, help="Only those whose message failed.")
+@limit_option
+@as_json_option
+def notices(  # noqa: PLR0913, PLR0917
+    matter: str | None,
+    to: str | None,
+    state: str | None,
+    undeliverable: bool,  # noqa: FBT001
+    failed: bool,  # noqa: FBT001
+    limit: int,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """List notices with what became of them, the newest first."""
+    from daemon.looking import looking, notice_facts, notice_line
+    from store.notices import list_notices
+
+    with looking() as (connection, _, _):
+        told = list_notices(
+            connection,
+            matter=matter,
+            to=to,
+            state=state,
+            verdict="undeliverable" if undeliverable else None,
+            message_state="failed" if failed else None,
+            limit=limit,
+            newest_first=True,
+        )
+    say(map(notice_line, told), [notice_facts(one) for one in told], as_json=as_json)
+
+
+@main.command()
+@click.option("--status", "statuses", multiple=True, type=click.Choice([*"open overdue met late missed excused cancelled settled".split()]))
+@click.option("--town", help="Only of this town office's id.")
+@click.option("--kind", type=click.Choice(["visit", "petition", "milestone", "inspection"]))
+@click.option("--subject", help="Only of this seat, petition or project.")
+@click.option("--rebuild", is_flag=True, help="Reckon all matters anew from the facts.")
+@click.option("--check", "only_check", is_flag=True, help="With --rebuild: change nothing, tell what differs.")
+@limit_option
+@as_json_option
+def matters(  # noqa: PLR0913, PLR0917
+    statuses: tuple[str, ...],
+    town: str | None,
+    kind: str | None,
+    subject: str | None,
+    rebuild: bool,  # noqa: FBT001
+    only_check: bool,  # noqa: FBT001
+    limit: int,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """List matters, the earliest due date first; or prove that they equal a fresh reckoning."""
+    from daemon.looking import looking, matter_facts, matter_line
+    from daemon.rebuilding import rebuild_matters
+    from rules.facts import local_day
+    from store.projection import list_matters
+
+    if only_check and not rebuild:
+        fail("--check goes with --rebuild", BAD_INPUT)
+    with looking() as (connection, desks, services):
+        if rebuild:
+            differing = rebuild_matters(connection, desks, services, write=not only_check)
+            done = "differ from" if only_check else "were brought in line with"
+            say([*differing, f"{_many(len(differing), 'matter')} {done} a fresh reckoning"], differing, as_json=as_json)
+            raise SystemExit(FINDING if differing and only_check else 0)
+        day = local_day(services.clock.now())
+        found = list_matters(
+            connection, day, statuses=statuses, town=town, kind=kind, subject=subject, limit=limit
+        )
+    say(map(matter_line, found), [matter_facts(one) for one in found], as_json=as_json)
+
+
+@main.command()
+@as_json_option
+def doctor(as_json: bool) -> None:  # noqa: FBT001
+    """Check configuration, database, schema, broker, gateways, templates, calendar, clock and coverage."""
+    from daemon.doctor import examine
+
+    symptoms = examine()
+    facts = [{"check": s.check, "well": s.well, "text": s.text} for s in symptoms]
+    say((f"{'ok  ' if s.well else 'LOOK'}  {s.check:<10} {s.text}" for s in symptoms), facts, as_json=as_json)
+    raise SystemExit(0 if all(s.well for s in symptoms) else FINDING)
+
+
+# Levers -------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("notice", type=int)
+def retry(notice: int) -> None:
+    """Give a notice whose message failed one more try. NOTICE is its number in `duban notices`."""
+    from daemon.levers import retry_notice
+    from daemon.looking import looking
+
+    with looking() as (connection, _, services):
+        problem = retry_notice(connection, services, notice)
+    if problem:
+        fail(problem, BAD_INPUT)
+    click.echo(f"notice {notice} will be tried once more")
+
+
+@main.command()
+def hold() -> None:
+    """Stop all sending; what is due waits."""
+    _hold(True)
+
+
+@main.command()
+def release() -> None:
+    """Go on sending."""
+    _hold(False)
+
+
+def _hold(held: bool) -> None:  # noqa: FBT001
+    from daemon.levers import set_held
+    from daemon.looking import looking
+
+    with looking() as (connection, _, services):
+        waiting = set_held(connection, services, held=held)
+    click.echo(f"sending is {'held' if held else 'released'}; {_many(waiting, 'message')} due")
+
+
+def _instant(at: datetime | None) -> datetime | None:
+    """Return an instant of the command line in UTC; without an offset it is local time."""
+    from rules.facts import SHANGHAI
+
+    if at is None:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
+
+
+def run(*args: Any) -> None:
+    """Run a command with these words (for tests and other programs)."""
+    main(list(map(str, args)), standalone_mode=False)

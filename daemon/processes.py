@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Final
 
 import structlog
@@ -37,11 +38,11 @@ def quiet_logs(level: int = logging.WARNING) -> None:
     )
 
 
-def prepare(services: Services) -> None:
-    """Bring the schema up to date, and note the first day."""
+def prepare(services: Services) -> date:
+    """Bring the schema up to date, note the first day, and return it."""
     with services.engine.begin() as connection:
         migrating.migrate(connection)
-        Desks(services).of(connection)
+        return Desks(services).of(connection).start_on
 
 
 @contextmanager

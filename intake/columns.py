@@ -7,7 +7,7 @@ page gives a column no Chinese name, it has the one that its English name has in
 from dataclasses import dataclass, field
 from typing import Final
 
-from intake.values import Cell, Channels, Choice, Count, Day, Email, Id, Instant, Mobile, Text, YesNo
+from intake.values import Cell, Channels, Choice, Count, Day, Email, Id, Instant, Mobile, Reference, Text, YesNo
 from rules.facts import (
     Basis,
     MilestoneStage,
@@ -164,6 +164,7 @@ PROJECT_EVENT: Final = Choice(
 )
 
 ID: Final = Id()
+REF: Final = Reference()
 MATTER: Final = Id(longest=200)  # an id, its kind, stage and round
 TEXT: Final = Text()
 DAY: Final = Day()
@@ -182,13 +183,9 @@ def _need(name: str, chinese: str, cell: Cell, *, field: str = "", secret: bool 
     )
 
 
-def _may(
-    name: str, chinese: str, cell: Cell, *, field: str = "", empty: object = None, secret: bool = False
-) -> Column:
+def _may(name: str, chinese: str, cell: Cell, *, field: str = "", empty: object = None, secret: bool = False) -> Column:
     """Return a column that may be absent or empty."""
-    return Column(
-        name=name, chinese=tuple(chinese.split()), cell=cell, field=field or name, empty=empty, secret=secret
-    )
+    return Column(name=name, chinese=tuple(chinese.split()), cell=cell, field=field or name, empty=empty, secret=secret)
 
 
 _TABLES: Final = (
@@ -200,7 +197,7 @@ _TABLES: Final = (
             _need("id", "编号", ID),
             _need("name", "名称", TEXT),
             _need("kind", "类别", OFFICE_KIND),
-            _may("parent", "上级", ID),
+            _may("parent", "上级", REF),
             _may("station_kind", "站类", STATION_KIND),
         ),
     ),
@@ -210,7 +207,7 @@ _TABLES: Final = (
         row=Record.TABLES["contacts"],
         columns=(
             _need("id", "编号", ID),
-            _need("office", "机构", ID),
+            _need("office", "机构", REF),
             _need("name", "姓名 名称", TEXT),
             _may("title", "职务", TEXT),
             _may("mobile", "手机", MOBILE),
@@ -226,8 +223,8 @@ _TABLES: Final = (
         columns=(
             _need("id", "编号", ID),
             _need("name", "名称", TEXT),
-            _need("town", "镇街", ID),
-            _may("parent", "上级网格 上级", ID),
+            _need("town", "镇街", REF),
+            _may("parent", "上级网格 上级", REF),
         ),
     ),
     Table(
@@ -248,11 +245,11 @@ _TABLES: Final = (
         row=Record.TABLES["seats"],
         columns=(
             _need("id", "编号", ID),
-            _need("deputy", "代表", ID),
+            _need("deputy", "代表", REF),
             _need("level", "级别", SEAT_LEVEL),
-            _need("town", "镇街", ID),
-            _may("station", "联络站", ID),
-            _may("grid", "网格", ID),
+            _need("town", "镇街", REF),
+            _may("station", "联络站", REF),
+            _may("grid", "网格", REF),
             _may("basis", "联系依据", BASIS),
             _need("from", "任期起", DAY, field="begins"),
             _may("to", "任期止", DAY, field="ends"),
@@ -264,7 +261,7 @@ _TABLES: Final = (
         row=Record.TABLES["leaves"],
         columns=(
             _need("id", "编号", ID),
-            _need("deputy", "代表", ID),
+            _need("deputy", "代表", REF),
             _need("from", "起", DAY, field="begins"),
             _need("to", "止", DAY, field="ends"),
             _may("reason", "事由 原因", TEXT),
@@ -278,10 +275,10 @@ _TABLES: Final = (
         row=Record.TABLES["visits"],
         columns=(
             _need("id", "编号", ID),
-            _need("deputy", "代表", ID),
+            _need("deputy", "代表", REF),
             _need("date", "日期", DAY, field="day"),
             _need("kind", "去向", VISIT_KIND),
-            _need("place", "地点", ID),
+            _need("place", "地点", REF),
             _may("form", "形式", VISIT_FORM),
             _may("voters", "接待选民人次", COUNT),
             _may("opinions", "收集意见条数", COUNT),
@@ -295,8 +292,8 @@ _TABLES: Final = (
         row=Record.TABLES["petitions"],
         columns=(
             _need("id", "编号", ID),
-            _need("town", "镇街", ID),
-            _may("deputy", "代表", ID),
+            _need("town", "镇街", REF),
+            _may("deputy", "代表", REF),
             _may("found_on", "发现日期", DAY),
             _need("level", "层级", PETITION_LEVEL),
             _need("title", "事项", TEXT, secret=True),
@@ -311,10 +308,10 @@ _TABLES: Final = (
         chinese="意见办理",
         row=Record.TABLES["petition_events"],
         columns=(
-            _need("petition", "编号 意见编号 来源意见", ID),
+            _need("petition", "编号 意见编号 来源意见", REF),
             _need("at", "时间", INSTANT),
             _need("event", "环节", PETITION_EVENT),
-            _may("office", "机构", ID),
+            _may("office", "机构", REF),
             _may("level", "层级", PETITION_LEVEL),
             _may("until", "期限", DAY),
             _may("proposal", "代表建议", YES_NO, empty=False),
@@ -330,10 +327,10 @@ _TABLES: Final = (
         columns=(
             _need("id", "编号", ID),
             _need("name", "项目名称 名称", TEXT),
-            _need("town", "镇街", ID),
-            _need("office", "责任单位 机构", ID),
-            _may("deputy", "跟踪代表 代表", ID),
-            _may("petition", "来源意见 意见编号", ID),
+            _need("town", "镇街", REF),
+            _need("office", "责任单位 机构", REF),
+            _may("deputy", "跟踪代表 代表", REF),
+            _may("petition", "来源意见 意见编号", REF),
             _may("key", "重点督办", YES_NO, field="is_key", empty=False),
             _need("recorded_at", "登记时间", INSTANT),
         ),
@@ -343,7 +340,7 @@ _TABLES: Final = (
         chinese="项目节点",
         row=Record.TABLES["milestones"],
         columns=(
-            _need("project", "项目", ID),
+            _need("project", "项目", REF),
             _need("seq", "序号", COUNT),
             _need("stage", "阶段", STAGE),
             _may("name", "节点名称 名称", TEXT),
@@ -356,7 +353,7 @@ _TABLES: Final = (
         chinese="项目进展",
         row=Record.TABLES["project_events"],
         columns=(
-            _need("project", "项目", ID),
+            _need("project", "项目", REF),
             _need("at", "时间", INSTANT),
             _need("event", "类型", PROJECT_EVENT),
             _may("seq", "序号", COUNT),
@@ -372,7 +369,7 @@ _TABLES: Final = (
         columns=(
             _need("matter", "督办事项", MATTER),
             _need("at", "时间", INSTANT),
-            _need("office", "机构", ID),
+            _need("office", "机构", REF),
         ),
         key=(),
     ),

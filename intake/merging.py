@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from intake.rows import Draft
 
@@ -45,7 +45,7 @@ def merge(table: str, drafts: Sequence[Draft], existing: Mapping[str, Sequence[A
         stored = on_record.pop(instant, [])
         positions, left = _positions([drafts[i].row for i in indexes], stored, kind)
         for i, position in zip(indexes, positions, strict=True):
-            merged[i] = replace(drafts[i], row=replace(merged[i].row, position=position))  # type: ignore[call-arg]
+            merged[i] = replace(drafts[i], row=replace(merged[i].row, position=position))
         on_record[instant] = left
     alone: dict[str, list[Any]] = defaultdict(list)
     for (name, _), rows in on_record.items():
@@ -57,6 +57,18 @@ def subjects(table: str, drafts: Sequence[Draft]) -> Collection[str]:
     """Return the subjects that the file's events name."""
     subject = NATURAL_KEYS[table][0]
     return {getattr(draft.row, subject) for draft in drafts if subject not in draft.bad}
+
+
+def with_those_beside(table: str, given: Sequence[Any], left: Mapping[str, Sequence[Any]]) -> tuple[list[Any], int]:
+    """Return events with those that are on record at their instants, in order, and how many these are.
+
+    Writing whole instants in order gives every event the occurrence that it has on record.
+    """
+    subject = NATURAL_KEYS[table][0]
+    instants = {(getattr(row, subject), row.at) for row in given}
+    names = {name for name, _ in instants}
+    beside = [row for name in names for row in left.get(name, ()) if (name, row.at) in instants]
+    return sorted([*given, *beside], key=lambda row: (row.at, row.position)), len(beside)
 
 
 def _by_instant(existing: Mapping[str, Sequence[Any]]) -> dict[tuple[str, datetime], list[Any]]:
@@ -87,9 +99,13 @@ def _positions(given: Sequence[Any], stored: Sequence[Any], kind: Sequence[str])
     return list(range(first, first + len(given))), left
 
 
-def _position(row: Any) -> int:
-    position: int = row.position
-    return position
+class _Positioned(Protocol):
+    @property
+    def position(self) -> int: ...
+
+
+def _position(row: _Positioned) -> int:
+    return row.position
 
 
 def _keys(rows: Sequence[Any], kind: Sequence[str]) -> list[tuple[object, ...]]:

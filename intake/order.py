@@ -5,10 +5,10 @@ is not judged. Rules: R4.3, R4b, R8. Callers: examining.py.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from intake.columns import TABLES
 from intake.faults import HIDDEN, Fault, Where
@@ -22,7 +22,6 @@ from rules.facts import (
     SHANGHAI,
     Milestone,
     Petition,
-    PetitionEvent,
     PetitionEventKind,
     Project,
     ProjectEvent,
@@ -64,7 +63,8 @@ class Order:
     table: str
     court: Court
     where: Where
-    subjects: Mapping[str, Draft | Any]  #: id → row of the file, or fact on record
+    subjects: Mapping[str, Draft | Petition | Project]  #: id → row of the file, or fact on record
+    subjects_where: Where
     plans: Plans | None = None
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Order:
         found = self.subjects.get(name)
         if found is None:
             return
-        row = found.row if isinstance(found, Draft) else found
+        row: Petition | Project = found.row if isinstance(found, Draft) else found
         bad = found.bad if isinstance(found, Draft) else frozenset()
         too_early = self._too_early(story.drafts, row) if "recorded_at" not in bad else set()
         if bad & DECIDES[SUBJECTS[self.table]] or (self.plans and name in self.plans.unreadable):
@@ -98,7 +98,7 @@ class Order:
         steps = self._steps(story, too_early)
         fresh = self._fresh(row, milestones)
         if self.court.thorough:
-            lost = [cast(Event, d.row) for d in orphans if d.bad.isdisjoint({"at", "event"})]
+            lost = [d.row for d in orphans if d.bad.isdisjoint({"at", "event"})]
             steps, verdicts, taken = judge(fresh, steps, milestones, lost)
             orphans[:] = [d for d in orphans if d.row not in taken]
         else:
@@ -107,19 +107,19 @@ class Order:
         if milestones:
             self._warn_of_plans(steps, verdicts, milestones)
 
-    def _fresh(self, row: Any, milestones: Sequence[Milestone]) -> Fresh:
+    def _fresh(self, row: Petition | Project, milestones: Sequence[Milestone]) -> Fresh:
         desk = self.court.desk
         if isinstance(row, Petition):
             petition = row
-            return lambda: cast(Judge, PetitionDocket(petition, desk))
-        project: Project = row
-        return lambda: cast(Judge, ProjectDocket(project, milestones, desk))
+            return lambda: cast("Judge", PetitionDocket(petition, desk))
+        project = row
+        return lambda: cast("Judge", ProjectDocket(project, milestones, desk))
 
     def _too_early(self, drafts: Sequence[Draft], row: Petition | Project) -> set[int]:
         """Report the events before their subject was recorded; return their rows."""
         found = set()
         for draft in drafts:
-            at = cast(Event, draft.row).at
+            at = draft.row.at
             if "at" not in draft.bad and at < row.recorded_at:
                 what = "petition" if isinstance(row, Petition) else "project"
                 problem = f"is before {what} {row.id} was recorded, {local(row.recorded_at)}"
@@ -131,7 +131,7 @@ class Order:
         """Return the events in their order, up to the first that cannot be told where or what it is."""
         unclear = [d for d in story.drafts if d.bad & {"at", "event"} or d.number in too_early]
         steps = [Step(event) for event in story.on_record]
-        steps += [Step(cast(Event, d.row), d) for d in story.drafts if d not in unclear]
+        steps += [Step(d.row, d) for d in story.drafts if d not in unclear]
         steps.sort(key=_moment)
         for i, step in enumerate(steps):
             if step.draft is not None and any(_follows(step.draft, mark, too_early) for mark in unclear):
@@ -140,7 +140,7 @@ class Order:
 
     # What the verdicts say ---------------------------------------------------------------
 
-    def _report(self, steps: Sequence[Step], verdicts: Sequence[Verdict], found: Draft | Any) -> None:
+    def _report(self, steps: Sequence[Step], verdicts: Sequence[Verdict], found: Draft | Petition | Project) -> None:
         culprit = found if isinstance(found, Draft) else None
         for step, verdict in zip(steps, verdicts, strict=True):
             if step.draft is not None:
@@ -162,23 +162,27 @@ class Order:
 
     def _fault(self, draft: Draft, refusal: Refusal) -> Fault:
         column = TABLES[self.table].named[refusal.column]
+        if refusal.out_of_order and not self.where.place:
+            # A single fact: the sentence says it all, there is no cell to look for.
+            sentence = f"{refusal.expected}; got {refusal.value}"
+            return replace(self.where.fault(0, refusal.column, "", sentence), heading="")
         value = HIDDEN if column.secret and refusal.value else refusal.value
         if refusal.out_of_order:
             problem = f"is out of order: {refusal.expected}"
             if refusal.column == "event":
                 problem = f"{problem}; got {refusal.value}"
         else:
-            problem = f"does not hold; want {refusal.expected}" if value else f"nothing is given; want {refusal.expected}"
+            problem = (
+                f"does not hold; want {refusal.expected}" if value else f"nothing is given; want {refusal.expected}"
+            )
         return self.where.fault(draft.number, refusal.column, value, problem)
 
     def _blame(self, culprit: Draft, event: Event, refusal: Refusal) -> Fault:
-        where = self.where if culprit.table == self.table else Where(culprit.table, "")
-        row: Any = culprit.row
+        where = self.where if culprit.table == self.table else self.subjects_where
+        row = culprit.row
         column = "at" if culprit.table == self.table else "recorded_at"
         value = local(row.at if column == "at" else row.recorded_at)
-        problem = (
-            f"makes {event.event} of {local(event.at)}, which is on record, out of order: {refusal.expected}"
-        )
+        problem = f"makes {event.event} of {local(event.at)}, which is on record, out of order: {refusal.expected}"
         return where.fault(culprit.number, column, value, problem)
 
     def _warn_of_plans(
@@ -214,7 +218,7 @@ def _follows(draft: Draft, mark: Draft, too_early: set[int]) -> bool:
     if draft.number > mark.number:
         return True
     readable = "at" not in mark.bad and mark.number not in too_early
-    return readable and cast(PetitionEvent, draft.row).at > cast(PetitionEvent, mark.row).at
+    return readable and bool(draft.row.at > mark.row.at)
 
 
 def local(instant: datetime) -> str:

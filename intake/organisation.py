@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from intake.faults import Fault, Where
-from intake.references import Anything, Known
+from intake.references import CALLED, Anything, Known
 from intake.rows import Draft
 from rules.facts import Grid, Office, OfficeKind
 
@@ -21,13 +21,6 @@ PARENTS: Final[Mapping[Kind, tuple[Kind, ...]]] = {
     Kind.DEPARTMENT: (Kind.TOWN, Kind.MUNICIPAL),
 }
 ONLY_ONE: Final = (Kind.DIRECTORS, Kind.MUNICIPAL)
-CALLED: Final = {
-    Kind.DIRECTORS: "the directors office",
-    Kind.MUNICIPAL: "the municipal office",
-    Kind.TOWN: "a town office",
-    Kind.STATION: "a station",
-    Kind.DEPARTMENT: "a department",
-}
 
 
 class Tree:
@@ -91,27 +84,35 @@ class Tree:
 
     def _fault(self, draft: Draft, office: Office) -> Fault | None:
         if "kind" in draft.bad:
-            return None
+            return self._unknown_parent(draft, office)
         if office.kind in ONLY_ONE and self._only.get(office.kind, office.id) != office.id:
             problem = f"is given twice: {self._only[office.kind]} is {CALLED[office.kind]}, and there is only one"
             return self.where.fault(draft.number, "kind", office.kind, problem)
-        return None if "parent" in draft.bad else self._wrong_parent(draft, office)
+        if "parent" in draft.bad:
+            return None
+        return self._unknown_parent(draft, office) or self._wrong_parent(draft, office)
+
+    def _unknown_parent(self, draft: Draft, office: Office) -> Fault | None:
+        parent = office.parent
+        if parent is None or "parent" in draft.bad or parent in self.known.ids("offices"):
+            return None
+        near = self.known.near(parent, "offices", () if "kind" in draft.bad else PARENTS[office.kind])
+        return self.where.fault(draft.number, "parent", parent, "is not an office", near)
 
     def _wrong_parent(self, draft: Draft, office: Office) -> Fault | None:
         parent, admitted = office.parent, PARENTS[office.kind]
         wanted = " or ".join(CALLED[kind] for kind in admitted)
-        if not admitted:
-            problem = "does not belong here: nothing is above the directors office"
-        elif parent is None:
+        if parent is None:
+            if not admitted:
+                return None
             problem = f"nothing is given; {CALLED[office.kind]} hangs under {wanted}"
-        elif parent not in self.known.ids("offices"):
-            near = self.known.near(parent, "offices", admitted)
-            return self.where.fault(draft.number, "parent", parent, "is not an office", near)
+        elif not admitted:
+            problem = "does not belong here: nothing is above the directors office"
         elif (kind := self.known.kind(parent)) is None or kind in admitted:
             return None
         else:
             problem = f"is {CALLED[kind]}; {CALLED[office.kind]} hangs under {wanted}"
-        return self.where.fault(draft.number, "parent", parent, problem) if parent or admitted else None
+        return self.where.fault(draft.number, "parent", parent or "", problem)
 
 
 def circles(drafts: Sequence[Draft], known: Known, where: Where) -> Iterator[Fault]:
@@ -136,7 +137,6 @@ def _circle(members: Sequence[str], rows: Mapping[str, Draft], where: Where) -> 
     above = dict(zip(members, [*members[1:], members[0]], strict=True))
     forward = [i for i in numbers if numbers.get(above[i], 0) >= numbers[i]] or list(numbers)
     ident = min(forward, key=numbers.__getitem__)
-    problem = "is no parent" if len(members) > 1 else "is the grid itself"
-    if len(members) > 1:
-        problem = f"closes a circle: {' under '.join([*members, members[0]])}"
+    circle = " under ".join([*members, members[0]])
+    problem = f"closes a circle: {circle}" if len(members) > 1 else "is the grid itself"
     return where.fault(numbers[ident], "parent", above[ident], problem)

@@ -6,6 +6,7 @@ examining.py.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from intake.faults import Fault, Where
@@ -34,8 +35,7 @@ class Plans:
             self._add(draft)
 
     def _add(self, draft: Draft) -> None:
-        row = draft.row
-        assert isinstance(row, Milestone)  # noqa: S101 - the table's own class
+        row: Milestone = draft.row
         if draft.bad & ORDERED:
             if "project" not in draft.bad:
                 self.unreadable.add(row.project)
@@ -60,7 +60,7 @@ class Plans:
     def _out_of_order(self, plan: list[Milestone], where: Where) -> Iterator[Fault]:
         """Take rows out, the one that mends most first, until the order holds: each is a fault."""
         while wrong := wrong_milestones(plan):
-            refusals = dict((m.seq, refusal) for m, refusal in wrong)
+            refusals = {m.seq: refusal for m, refusal in wrong}
             mine = [m for m in plan if (m.project, m.seq) in self.drafts]
             if len(plan) > LONG_PLAN:
                 mine = [m for m in mine if m.seq in refusals]
@@ -77,7 +77,7 @@ class Plans:
         """Yield the rows whose planned day is before that of a milestone above (R4b.2)."""
         for project in {project for project, _ in self.drafts}:
             plan = self.of(project)
-            for before, milestone in zip(plan, plan[1:], strict=False):
+            for before, milestone in pairwise(plan):
                 draft = self.drafts.get((project, milestone.seq))
                 if draft is not None and milestone.planned < before.planned:
                     yield where.fault(draft.number, "planned", milestone.planned, out_of_plan(before))

@@ -6,7 +6,7 @@ commands.py.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from intake.columns import TABLES
 from intake.existing import Existing
@@ -17,6 +17,16 @@ from rules.facts import Grid, Office, OfficeKind, Visit, VisitKind
 Drafts = Mapping[str, Sequence[Draft]]
 
 HINTS: Final = 50  #: unknown ids of a table for which the nearest one is looked up
+
+
+#: what messages call an office of each kind
+CALLED: Final = {
+    OfficeKind.DIRECTORS: "the directors office",
+    OfficeKind.MUNICIPAL: "the municipal office",
+    OfficeKind.TOWN: "a town office",
+    OfficeKind.STATION: "a station",
+    OfficeKind.DEPARTMENT: "a department",
+}
 
 
 class Anything(Collection[str]):
@@ -40,17 +50,11 @@ class Known:
         self.offices: dict[str, Office] = {o.id: o for o in existing.rows("offices") if isinstance(o, Office)}
         self.grids: dict[str, Grid] = {g.id: g for g in existing.rows("grids") if isinstance(g, Grid)}
         self.doubtful: set[str] = set()  #: offices whose kind is in doubt: any kind is admitted
-        #: ids by table; of the tables that are needed whole, the rows are kept as well
-        self._ids: dict[str, Collection[str]] = {}
-        for table in ("deputies", "seats", "petitions", "projects"):
-            given = {d.row.id for d in drafts.get(table, ()) if "id" not in d.bad}  # type: ignore[union-attr]
-            self._ids[table] = Anything() if table in unreadable else given | set(existing.ids(table))
+        self._existing, self._drafts = existing, drafts
         self._add_offices(drafts.get("offices", ()))
         self.grids |= {d.row.id: d.row for d in _first_by_id(drafts.get("grids", ())) if isinstance(d.row, Grid)}
-        self._ids |= {
-            "offices": Anything() if "offices" in unreadable else self.offices,
-            "grids": Anything() if "grids" in unreadable else self.grids,
-        }
+        self._ids: dict[str, Collection[str]] = {"offices": self.offices, "grids": self.grids}
+        self._ids |= {table: Anything() for table in unreadable}
         self._hints: dict[tuple[str, str], str] = {}
         self._stations: Collection[str] | None = None
 
@@ -63,7 +67,10 @@ class Known:
                     self.doubtful.add(office.id)
 
     def ids(self, table: str) -> Collection[str]:
-        """Return the ids of a table."""
+        """Return the ids of a table; looked up when first asked for."""
+        if table not in self._ids:
+            given = {draft.row.id for draft in _first_by_id(self._drafts.get(table, ()))}
+            self._ids[table] = given | set(self._existing.ids(table))
         return self._ids[table]
 
     def kind(self, office: str) -> OfficeKind | None:
@@ -76,7 +83,7 @@ class Known:
         if self._stations is None:
             maybe = (None, OfficeKind.STATION)
             self._stations = frozenset(office for office in self.offices if self.kind(office) in maybe)
-        return Anything() if isinstance(self._ids["offices"], Anything) else self._stations
+        return Anything() if isinstance(self.ids("offices"), Anything) else self._stations
 
     def near(self, value: str, table: str, kinds: Collection[OfficeKind] = ()) -> str:
         """Return the id most like `value`, or an empty text; after many such questions none."""
@@ -84,7 +91,7 @@ class Known:
         if key not in self._hints:
             if len(self._hints) >= HINTS:
                 return ""
-            ids = self._ids[table]
+            ids = self.ids(table)
             wanted = [i for i in ids if self.kind(i) in kinds] if kinds else ids
             self._hints[key] = nearest(value, wanted)
         return self._hints[key]
@@ -120,7 +127,12 @@ _PETITION: Final = Reference("petition", "petitions", "a petition")
 _PROJECT: Final = Reference("project", "projects", "a project")
 _STATION: Final = _office("place", "a station", OfficeKind.STATION)
 _GRID: Final = Reference("place", "grids", "a grid")
-_HANDLER: Final = ("a department, town or municipal office", OfficeKind.DEPARTMENT, OfficeKind.TOWN, OfficeKind.MUNICIPAL)
+_HANDLER: Final = (
+    "a department, town or municipal office",
+    OfficeKind.DEPARTMENT,
+    OfficeKind.TOWN,
+    OfficeKind.MUNICIPAL,
+)
 
 #: offices' own parents are judged in organisation.py, the matters of acknowledgements in acknowledging.py
 REFERENCES: Final[Mapping[str, tuple[Reference, ...]]] = {
@@ -162,15 +174,7 @@ def _wrong(reference: Reference, draft: Draft, known: Known, where: Where) -> It
     elif reference.kinds:
         kind = known.kind(value)
         if kind is not None and kind not in reference.kinds:
-            yield where.fault(draft.number, column, value, f"is {_a(kind)}, not {reference.what}")
-
-
-def _a(kind: OfficeKind) -> str:
-    return {
-        OfficeKind.DIRECTORS: "the directors office",
-        OfficeKind.MUNICIPAL: "the municipal office",
-        OfficeKind.TOWN: "a town office",
-    }.get(kind, f"a {kind}")
+            yield where.fault(draft.number, column, value, f"is {CALLED[kind]}, not {reference.what}")
 
 
 def _wrong_place(draft: Draft, visit: Visit, known: Known, where: Where) -> Iterator[Fault]:
@@ -181,7 +185,7 @@ def _wrong_place(draft: Draft, visit: Visit, known: Known, where: Where) -> Iter
         yield where.fault(draft.number, "place", visit.place, "is not a grid or station", near)
 
 
-def visit_holds(row: Any, deputies: Collection[str], stations: Collection[str], grids: Collection[str]) -> bool:
+def visit_holds(row: Visit, deputies: Collection[str], stations: Collection[str], grids: Collection[str]) -> bool:
     """Say whether a visit that can be read refers to what there is: the check of a million rows."""
     return row.deputy in deputies and row.place in (stations if row.kind is VisitKind.STATION else grids)
 

@@ -4,9 +4,8 @@ What depends on other rows (references, order) is judged in references.py, organ
 order.py. Rules: R2.5, R8. Callers: examining.py, commands.py.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from intake.columns import TABLES, WHY, Column, Table
 from intake.faults import HIDDEN, Fault, Where, mask_phone, nearest
 from intake.reading import Cells, Sheet
 from intake.values import Missing, Mobile, Unreadable, as_text, reader
-from rules.facts import OfficeKind, Row, local_day, midnight
+from rules.facts import Leave, Office, OfficeKind, Petition, Row, Seat, Visit, local_day, midnight
 
 Read = Callable[[object], object]
 UNTAKEN: Final = -1
@@ -26,7 +25,7 @@ class Draft:
 
     table: str
     number: int  #: row in the file; 0 for a single command
-    row: Row
+    row: Any  #: of the table's class; what its bad fields hold says nothing
     bad: frozenset[str] = frozenset()
 
 
@@ -43,27 +42,31 @@ class Wrong:
 _midnight = lru_cache(1 << 14)(midnight)
 
 
-def _ends_before_it_begins(row: Any) -> Iterator[Wrong]:
-    if row.begins and row.ends and row.ends < row.begins:
-        yield Wrong("ends", f"is before the first day, {row.begins}")
+def _ends_before_it_begins(row: Seat | Leave) -> Wrong | None:
+    if row.ends and row.begins and row.ends < row.begins:
+        return Wrong("ends", f"is before the first day, {row.begins}")
+    return None
 
 
-def _recorded_before_its_day(row: Any) -> Iterator[Wrong]:
+def _recorded_before_its_day(row: Visit) -> Wrong | None:
     if row.day and row.recorded_at and row.recorded_at < _midnight(row.day):
-        yield Wrong("recorded_at", f"is before the day of the visit, {row.day}")
+        return Wrong("recorded_at", f"is before the day of the visit, {row.day}")
+    return None
 
 
-def _found_after_it_was_recorded(row: Any) -> Iterator[Wrong]:
+def _found_after_it_was_recorded(row: Petition) -> Wrong | None:
     if row.found_on and row.recorded_at and row.found_on > local_day(row.recorded_at):
-        yield Wrong("found_on", f"is after the day of registration, {local_day(row.recorded_at)}")
+        return Wrong("found_on", f"is after the day of registration, {local_day(row.recorded_at)}")
+    return None
 
 
-def _station_kind_of_no_station(row: Any) -> Iterator[Wrong]:
+def _station_kind_of_no_station(row: Office) -> Wrong | None:
     if row.station_kind and row.kind and row.kind is not OfficeKind.STATION:
-        yield Wrong("station_kind", f"does not belong to a {row.kind}: only a station has a kind of station")
+        return Wrong("station_kind", f"does not belong to a {row.kind}: only a station has a kind of station")
+    return None
 
 
-CONTRADICTIONS: Final[Mapping[str, Callable[[Any], Iterable[Wrong]]]] = {
+CONTRADICTIONS: Final[Mapping[str, Callable[[Any], Wrong | None]]] = {
     "offices": _station_kind_of_no_station,
     "seats": _ends_before_it_begins,
     "leaves": _ends_before_it_begins,
@@ -134,12 +137,11 @@ class _Matching:
         return True
 
     def _refuse(self, name: str, index: int) -> None:
-        """Report an unknown heading; where it is near to a column that is absent, its cells are read as that."""
-        near = nearest(name.lower(), self.known)
-        column = self.known.get(near)
-        listed = "" if near else f"; the columns are {', '.join(self.table.named)}"
-        self._fault(name, "", f"is not a column of {self.table.name}{listed}", near)
-        if column is not None and column.field not in self.taken:
+        """Report an unknown heading; if it is nearest to a required column that is absent, it is read as that."""
+        near = nearest(name.lower(), self.known, cutoff=0)
+        self._fault(name, "", f"is not a column of {self.table.name}", near)
+        column = self.known[near]
+        if column.required and column.field not in self.taken:
             self.taken[column.field] = (index, name)
 
     def _ask_for_missing(self) -> None:
@@ -166,9 +168,10 @@ class RowReader:
         self._class: Any = self.table.row
         self._fields = tuple(column.field for column in self.table.columns)
         self._plan = tuple(
-            (self._place(column), _read(column, missing=self._place(column) == UNTAKEN)) for column in self.table.columns
+            (self._place(column), _read(column, missing=self._place(column) == UNTAKEN))
+            for column in self.table.columns
         )
-        self._contradictions = CONTRADICTIONS.get(self.table.name)
+        self._contradiction = CONTRADICTIONS.get(self.table.name)
         self._recorded_on = RECORDED_ON.get(self.table.name, "")
         self._complete = all(self._place(c) != UNTAKEN for c in self.table.columns if c.required)
         self._unheaded: set[int] = set()
@@ -188,13 +191,13 @@ class RowReader:
         if len(cells) != self.layout.width or not self._complete:
             return None
         try:
-            values = dict(zip(self._fields, [read(cells[i]) for i, read in self._plan], strict=True))
+            values: dict[str, Any] = dict(zip(self._fields, [read(cells[i]) for i, read in self._plan], strict=False))
         except Unreadable:
             return None
         if self._recorded_on and values["recorded_at"] is None:
-            values["recorded_at"] = _midnight(values[self._recorded_on])  # type: ignore[arg-type]
+            values["recorded_at"] = _midnight(values[self._recorded_on])
         row: Row = self._class(**values)
-        if self._contradictions is not None and any(self._contradictions(row)):
+        if self._contradiction is not None and self._contradiction(row):
             return None
         return None if self.layout.blank and self._beyond_headings(cells) else row
 
@@ -230,12 +233,13 @@ class RowReader:
             self.faults.append(_fault_of(where, number, column, raw, err))
         bad = {column.field for column in self.table.columns if column.field not in values}
         draft = self._draft(number, values, bad)
-        found = [w for w in (self._contradictions(draft.row) if self._contradictions else ()) if w.field not in bad]
-        for contradiction in found:
-            column = self.table.fields[contradiction.field]
-            raw = cells[self.layout.places[column.field]]
-            self.faults.append(_fault_of(where, number, column, raw, Unreadable(contradiction.problem)))
-        return replace(draft, bad=draft.bad | {w.field for w in found})
+        found = self._contradiction(draft.row) if self._contradiction else None
+        if found is None or found.field in bad:
+            return draft
+        column = self.table.fields[found.field]
+        raw = cells[self.layout.places[column.field]]
+        self.faults.append(_fault_of(where, number, column, raw, Unreadable(found.problem)))
+        return replace(draft, bad=draft.bad | {found.field})
 
     def _readable(self, cells: Cells, wrong: list[tuple[Column, object, Unreadable]]) -> dict[str, object]:
         """Return what the cells say that can be read; add the others to `wrong`."""

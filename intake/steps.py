@@ -6,7 +6,8 @@ another before it; the one that leaves the fewest refusals wins. Every refused r
 are no longer blamed for it. Rules: R4.3, R4b.1, R8. Caller: order.py.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final, Protocol
@@ -94,7 +95,7 @@ def _day(event: Event) -> date:
     return (event.day if isinstance(event, ProjectEvent) else None) or local_day(event.at)
 
 
-def _mended(event: Event, wrong: Collection[str], docket: Judge, days: Sequence[date]) -> Event | None:
+def _mended(event: Event, wrong: AbstractSet[str], docket: Judge, days: Sequence[date]) -> Event | None:
     """Return the event as if its wrong cells were good, so that what follows is judged by itself."""
     if not wrong:
         return event
@@ -150,20 +151,26 @@ def _moved(fresh: Fresh, steps: list[Step]) -> tuple[list[Step], list[Verdict]] 
     for i, step in enumerate(steps):
         rest = steps[:i] + steps[i + 1 :]
         place = _place_in_file(step, rest)
-        if step.draft is None or place == i:
+        if place is None or place == i:
             continue
         verdicts = walk(fresh, [*rest[:place], step, *rest[place:]])
         if disorder(verdicts) + 1 < plain:
             plain = disorder(verdicts) + 1
-            stands = f"a time between those of its neighbours in the file, or its place in the order of {step.event.event}"
+            stands = (
+                f"a time between those of its neighbours in the file, or its place in the order of {step.event.event}"
+            )
             verdict = (Refusal("at", local_day(step.event.at).isoformat(), stands, out_of_order=True),)
             best = ([*rest[:place], step, *rest[place:]], [*verdicts[:place], verdict, *verdicts[place + 1 :]])
     return best
 
 
-def _place_in_file(step: Step, rest: Sequence[Step]) -> int:
-    number = step.draft.number if step.draft else 0
-    return next((i for i, other in enumerate(rest) if other.draft and other.draft.number > number), len(rest))
+def _place_in_file(step: Step, rest: Sequence[Step]) -> int | None:
+    """Return where the event would stand among the others by its row; None if the file has no others."""
+    if step.draft is None:
+        return None
+    above = [i for i, other in enumerate(rest) if other.draft and other.draft.number < step.draft.number]
+    below = [i for i, other in enumerate(rest) if other.draft and other.draft.number > step.draft.number]
+    return min(below) if below else max(above) + 1 if above else None
 
 
 def _explained(fresh: Fresh, steps: list[Step], milestones: Sequence[Milestone]) -> list[Step]:

@@ -4,21 +4,21 @@ Source: INTERFACES "duban simulate". Callers: daemon/cli, tests, the policy work
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from config.calendars import load_calendar
+from config.letterhead import wording_of
+from config.settings import Settings
 from replay.engine import Made, Replay, Sent, replay
 from replay.summary import summarise, summary_page
 from rules.dockets import Desk
-from rules.facts import SHANGHAI, Channel, Record
+from rules.facts import SHANGHAI, Record
 from rules.matters import Matter, MatterKind
-from rules.notices import Notice
 from rules.offices import House
-from rules.policy import Arrivals, Policy
-from rules.workdays import Calendar
-from templates.wording import Wording
+from rules.policy import Policy
 
 Line = dict[str, Any]
 
@@ -93,21 +93,13 @@ def matter_lines(run: Replay) -> list[Line]:
     return in_order((matter_line(m, run.last) for m in run.matters()), "matter")
 
 
-def run_record(
-    record: Record, first: date, last: date, *, policy: Policy, calendar: Calendar, signature: str
-) -> Replay:
+def run_record(record: Record, first: date, last: date, *, policy: Policy, settings: Settings) -> Replay:
     """Replay a record from `first` 00:00 to `last` 24:00; `first` is the day the system is taken into use."""
+    calendar = load_calendar(settings.calendar)
     house = House(record.offices, record.contacts, record.grids, record.deputies)
     desk = Desk(house, calendar, policy.model_copy(update={"start_on": first}), first)
-    wording = Wording(house, calendar=calendar, signature=signature, either=policy.duty.arrivals is Arrivals.EITHER)
-
-    def words(notices: Sequence[Notice], day: date) -> str:
-        if notices[0].channel is Channel.SMS:
-            return wording.sms(notices, day)
-        email = wording.email(notices, day)
-        return f"{email.subject}\n\n{email.text}"
-
-    return replay(record, desk, last, words)
+    wording = wording_of(desk, settings)
+    return replay(record, desk, last, wording.brief)
 
 
 def write_run(run: Replay, folder: Path, *, sms_price: float) -> dict[str, Any]:
@@ -130,3 +122,12 @@ def _write_lines(path: Path, lines: Iterable[Line]) -> None:
 def _encoded(lines: Iterable[Line]) -> Iterator[str]:
     encode = json.JSONEncoder(ensure_ascii=False).encode
     return (encode(line) + "\n" for line in lines)
+
+
+def summary_lines(summary: dict[str, Any], folder: Path) -> Iterator[str]:
+    """Return the summary for people."""
+    messages = summary["messages"]
+    yield f"{summary['from']} to {summary['to']}: {sum(summary['notices'].values())} notices, {sum(summary['digests'].values())} digests"
+    yield f"  {messages['sms']} SMS ({summary['sms_segments']} segments, {summary['sms_cost_yuan']:.2f} yuan), {messages['email']} e-mails"
+    yield "  matters: " + ", ".join(f"{name} {count}" for name, count in summary["matters"].items())
+    yield f"  details: {folder / 'summary.html'}"

@@ -34,3 +34,14 @@ def current_version(connection: Connection) -> str | None:
 def head_version() -> str | None:
     """Return the version that this duban knows."""
     return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+class WrongSchema(RuntimeError):
+    """The database is not at the version of the schema that this duban knows."""
+
+
+def require(connection: Connection) -> None:
+    """Raise WrongSchema unless the schema is up to date."""
+    found, known = current_version(connection), head_version()
+    if found != known:
+        raise WrongSchema(f"the schema is at {found or 'nothing'}, this duban knows {known}; run duban init")

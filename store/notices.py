@@ -139,6 +139,12 @@ def bundle(connection: Connection, ids: Sequence[int], message: int, at: datetim
     _set(connection, ids, state="bundled", message=message, leaves_at=at)
 
 
+def find(connection: Connection, notice: int) -> NoticeRow | None:
+    """Return a notice by its number."""
+    found = _rows(connection, select(*COLUMNS).where(notices.c.id == notice))
+    return found[0] if found else None
+
+
 def in_message(connection: Connection, message: int) -> list[NoticeRow]:
     """Return the notices that a message carries and that still hold."""
     query = select(*COLUMNS).where(notices.c.message == message, notices.c.state == "bundled").order_by(notices.c.id)

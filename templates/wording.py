@@ -16,7 +16,7 @@ from jinja2.runtime import Context
 from rules.facts import Channel, VisitKind
 from rules.ladders import RungKind
 from rules.matters import Matter, MatterKind, Status
-from rules.notices import Notice
+from rules.notices import Event, Notice
 from rules.offices import House, Person
 from rules.workdays import ONE_DAY, Calendar
 from templates import terms
@@ -52,7 +52,7 @@ def _environment(*, autoescape: bool) -> Environment:
     return Environment(
         loader=PackageLoader("templates", package_path="."),
         undefined=StrictUndefined,
-        autoescape=autoescape,  # noqa: S701 - an SMS is no HTML; what ends in .html.j2 escapes, see _template
+        autoescape=autoescape,  # noqa: S701 - SMS is no HTML; what ends in .html.j2 escapes, see _template
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -107,11 +107,16 @@ class Wording:
         self._either = either
         self._workdays_late = lru_cache(maxsize=16_384)(self._count_late)
 
-    def text(self, notices: Sequence[Notice], day: date) -> str:
-        """Return what one person reads: the SMS, or the e-mail's text where that is the channel."""
+    def brief(self, notices: Sequence[Notice], day: date) -> str:
+        """Return the SMS, or in one line what an e-mail says: its most urgent item and the number of the others.
+
+        For lists of notices: an e-mail's full text beside each of its hundreds of items would fill gigabytes.
+        """
         if notices[0].channel is not Channel.EMAIL:
             return self.sms(notices, day)
-        return _page("email/letter.txt.j2", self._letter_words(notices, day))
+        heading, body, _, _ = self._item(notices[0], day)
+        others = f"（另有{len(notices) - 1}项）" if len(notices) > 1 else ""
+        return f"【{heading}】{body}{others}"
 
     # SMS ---------------------------------------------------------------------------------
 
@@ -235,6 +240,7 @@ class Wording:
             words["slips"] = matter.slips
         if rung not in RUNGS:
             words |= _happened(matter, told)
+        if notice.rung == Event.SETTLED:
             words["name_of"] = _line("sms/name.j2", _sheet(words))
         return words
 
@@ -317,13 +323,14 @@ def _messages(words: Words) -> Iterator[str]:
     """Yield the SMS in full, then shorter and shorter; a rerouted one keeps its names."""
     sheet = _sheet(words)
     text = ""
-    for squeeze in KEPT_NAMES if words["rerouted"] else SQUEEZES:
+    steps = KEPT_NAMES if words["rerouted"] else SQUEEZES
+    for squeeze in steps:
         text = _message(words, sheet, squeeze)
         yield text
     if words["kind"] in PROJECTS:
         label = str(words["label"])
         words["label"] = cut(label, max(units(label) + SINGLE - units(text), SHORTEST_LABEL))
-        yield _message(words, sheet, int(str(words["squeeze"])))
+        yield _message(words, sheet, steps[-1])
         words["label"] = label
 
 

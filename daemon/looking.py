@@ -1,0 +1,134 @@
+"""What does the database say, in lines for people and facts for programs?
+
+Callers: daemon/cli (status, notices, matters, explain).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+
+from actors.desks import Desks
+from config.services import Services, open_services
+from rules.facts import SHANGHAI, local_day
+from store import findings, installation, migrating, notices, outbox, projection
+from store.notices import Told
+from store.projection import Listed
+
+FINDINGS = 10  #: the latest that `status` shows
+
+
+@contextmanager
+def looking() -> Iterator[tuple[Connection, Desks, Services]]:
+    """Open the services and one transaction on a database that is up to date."""
+    services = open_services()
+    with services.engine.begin() as connection:
+        migrating.require(connection)
+        yield connection, Desks(services), services
+
+
+def status_facts(connection: Connection, desks: Desks, services: Services) -> dict[str, Any]:
+    """Return the state of things at this moment."""
+    desk = desks.of(connection)
+    now = services.clock.now()
+    day = local_day(now)
+    counts = projection.count_by_town(connection, day, desk.calendar.workdays(day, desk.policy.soon_days))
+    oldest = outbox.oldest_due(connection)
+    return {
+        "now": now.astimezone(SHANGHAI).isoformat(timespec="seconds"),
+        "taken_into_use": desk.start_on.isoformat(),
+        "done_up_to": installation.get(connection, "cursor"),
+        "held": outbox.is_held(connection),
+        "matters": _nested(projection.count_by_status(connection, day)),
+        "notices": _nested(notices.count_by_state(connection)),
+        "messages": outbox.count_by_state(connection),
+        "oldest_due": oldest.astimezone(SHANGHAI).isoformat() if oldest else None,
+        "towns": {
+            desk.house.offices[town].name if town else "all": {"due_soon": c.due_soon, "overdue": c.overdue}
+            for town, c in sorted(counts.items(), key=lambda item: item[0] or "")
+        },
+        "findings": [
+            {"at": at.astimezone(SHANGHAI).isoformat(timespec="minutes"), "kind": kind, "text": text}
+            for at, kind, _, text in findings.latest(connection, FINDINGS)
+        ],
+    }
+
+
+def _nested(counts: dict[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (outer, inner), count in sorted(counts.items()):
+        nested.setdefault(outer, {})[inner] = count
+    return nested
+
+
+def status_lines(facts: dict[str, Any]) -> Iterator[str]:
+    """Return the state of things for people."""
+    held = " · SENDING IS HELD (duban release)" if facts["held"] else ""
+    yield f"{facts['now']} · taken into use {facts['taken_into_use']} · done up to {facts['done_up_to'] or 'nothing'}{held}"
+    for title in ("matters", "notices"):
+        yield title
+        for name, counts in facts[title].items():
+            yield f"  {name:<14}" + "  ".join(f"{state} {count}" for state, count in counts.items())
+    yield "messages"
+    yield "  " + ("  ".join(f"{state} {count}" for state, count in facts["messages"].items()) or "none")
+    if facts["oldest_due"]:
+        yield f"  the oldest that is due has waited since {facts['oldest_due']}"
+    yield "towns (due soon / overdue)"
+    for name, counts in facts["towns"].items():
+        yield f"  {counts['due_soon']:>5} / {counts['overdue']:<5} {name}"
+    for finding in facts["findings"]:
+        yield f"finding {finding['at']} {finding['kind']}: {finding['text']}"
+
+
+def notice_facts(told: Told) -> dict[str, Any]:
+    """Return one notice with what became of it."""
+    row = told.notice
+    return {
+        "id": row.id,
+        "at": row.leaves_at.astimezone(SHANGHAI).isoformat(),
+        "matter": row.matter,
+        "rung": row.rung,
+        "due": row.due.isoformat(),
+        "to": row.to_person or None,
+        "office": row.office,
+        "channel": row.channel or None,
+        "verdict": row.verdict,
+        "rerouted": row.rerouted,
+        "state": row.state,
+        "reason": row.reason,
+        "message": row.message,
+        "message_state": told.message_state,
+    }
+
+
+def notice_line(told: Told) -> str:
+    """Return one notice with what became of it, for people."""
+    row = told.notice
+    became = told.message_state or f"{row.verdict} {row.state}"
+    why = f" ({row.reason})" if row.reason else ""
+    mark = " rerouted" if row.rerouted else ""
+    at = f"{row.leaves_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+    return f"{row.id:>6}  {at}  {row.rung:<15} {row.matter}  → {row.to_person or 'nobody'} {row.channel}{mark}  {became}{why}"
+
+
+def matter_facts(listed: Listed) -> dict[str, Any]:
+    """Return one matter as it stands."""
+    matter = listed.matter
+    return {
+        "matter": matter.id,
+        "status": listed.status,
+        "opened": matter.opened.isoformat(),
+        "due": matter.due.isoformat(),
+        "settled": matter.settled.isoformat() if matter.settled else None,
+        "responsible": matter.responsible,
+        "town": matter.town,
+        "next_rung_at": listed.next_rung_at.astimezone(SHANGHAI).isoformat() if listed.next_rung_at else None,
+    }
+
+
+def matter_line(listed: Listed) -> str:
+    """Return one matter as it stands, for people."""
+    matter = listed.matter
+    coming = f"  next {listed.next_rung_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}" if listed.next_rung_at else ""
+    return f"{matter.due}  {listed.status:<9} {matter.id}  {matter.responsible}{coming}"

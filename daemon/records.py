@@ -1,0 +1,68 @@
+"""How does a command read a record, and show how far it is?
+
+Callers: daemon/cli (import, check, simulate).
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from config.calendars import load_calendar
+from config.policies import load_policy
+from config.services import Services
+from config.settings import Settings, load_settings
+from intake.checking import Checked, check
+from intake.examining import Progress as Report
+from intake.importing import ImportReport, import_record
+from rules.policy import Policy
+
+
+@contextmanager
+def progress_bar() -> Iterator[Report | None]:
+    """Show how much of the source has been read, where somebody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading")
+
+        def report(table: str, rows: int, done: int, total: int) -> None:
+            bar.update(task, description=f"{table} {rows:,}", completed=done, total=total or None)
+
+        yield report
+
+
+def check_record(path: Path, *, policy: Policy | None = None, settings: Settings | None = None) -> Checked:
+    """Read and judge the record at `path`."""
+    settings = settings or load_settings()
+    policy = policy or load_policy()
+    with progress_bar() as report:
+        return check(path, calendar=load_calendar(settings.calendar), policy=policy, progress=report)
+
+
+def import_with_progress(services: Services, path: Path, skip_bad: Path | None) -> ImportReport:
+    """Import the record at `path`."""
+    with progress_bar() as report:
+        return import_record(
+            path,
+            services.engine,
+            calendar=services.calendar,
+            policy=services.policy,
+            skip_bad=skip_bad,
+            progress=report,
+        )
+
+
+def import_lines(report: ImportReport, skip_bad: Path | None) -> Iterator[str]:
+    """Tell people what an import did."""
+    yield from map(str, report.faults)
+    yield from (f"warning: {warning}" for warning in report.warnings)
+    if report.is_written:
+        yield f"{report.added} rows added, {report.changed} changed, {report.same} the same"
+        if report.refused:
+            yield f"{report.refused} rows refused; they are in {skip_bad} with a column why"

@@ -1,0 +1,59 @@
+"""How does a command print facts and errors?
+
+Facts go to stdout, for people or as JSON. An error is one line on stderr: what, and how to mend it.
+Callers: daemon/cli.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
+
+import click
+
+OK: Final = 0
+FINDING: Final = 1
+BAD_INPUT: Final = 2
+OUT_OF_REACH: Final = 3
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Say what failed on stderr, and end with a status."""
+    click.echo(f"duban: {message}", err=True)
+    sys.exit(status)
+
+
+def say(lines: Iterable[str], facts: Any, *, as_json: bool, err: bool = False) -> None:
+    """Print facts, as lines for people or as JSON for programs."""
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False, default=str))
+        return
+    for line in lines:
+        click.echo(line, err=err)
+
+
+class Commands(click.Group):
+    """The commands in the order of a day's work; what can go wrong in one becomes one clear line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which they were written."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, and turn errors of settings and of the database into one line and a status."""
+        from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+        from config.layers import WrongSettings
+        from store.migrating import WrongSchema
+
+        try:
+            return super().invoke(ctx)
+        except WrongSchema as err:
+            fail(str(err), OUT_OF_REACH)
+        except WrongSettings as err:
+            fail(str(err), BAD_INPUT)
+        except DBAPIError as err:
+            reason = str(err.orig).strip().splitlines()[0]
+            fail(f"the database: {reason}; check DUBAN_DATABASE_URL and run duban init", OUT_OF_REACH)
+        except SQLAlchemyError as err:
+            fail(f"the database: {str(err).splitlines()[0]}; check DUBAN_DATABASE_URL", OUT_OF_REACH)

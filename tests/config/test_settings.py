@@ -1,0 +1,146 @@
+"""How duban runs: defaults, a file, the environment, options; and what a wrong setting is told."""
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import config
+from config.drill import parse_drill
+from config.layers import WrongSettings
+from config.settings import VARIABLES, Settings, load_settings
+
+SHIPPED = Path(config.__file__ or "").with_name("duban.toml")
+
+
+def complaint(environ=None, **given):
+    with pytest.raises(WrongSettings) as caught:
+        load_settings(environ or {}, **given)
+    (line,) = caught.value.lines
+    return line
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "duban.toml"
+    path.write_text("port = 9000\nsignature = '某某人大'\n", "utf-8")
+    return str(path)
+
+
+def test_the_shipped_file_says_what_the_code_would_without_it():
+    assert load_settings({}) == Settings()
+
+
+def test_the_shipped_file_names_no_key_that_is_none():
+    assert set(tomllib.loads(SHIPPED.read_text("utf-8"))) <= set(Settings.model_fields)
+
+
+def test_the_defaults_need_no_service():
+    settings = load_settings({})
+    assert settings.database_url.startswith("sqlite:///")
+    assert (settings.redis_url, settings.clock, settings.sms, settings.email) == (None, None, "sandbox", "sandbox")
+    assert settings.port == 8631
+
+
+def test_a_file_overrides_key_by_key(file):
+    settings = load_settings({"DUBAN_CONFIG": file})
+    assert (settings.port, settings.signature, settings.sms_price) == (9000, "某某人大", 0.05)
+
+
+def test_the_environment_goes_before_the_file_and_an_option_before_both(file):
+    assert load_settings({"DUBAN_CONFIG": file, "DUBAN_PORT": "9001"}).port == 9001
+    assert load_settings({"DUBAN_CONFIG": file, "DUBAN_PORT": "9001"}, port=9002).port == 9002
+    assert load_settings({"DUBAN_CONFIG": file, "DUBAN_PORT": "9001"}, port=None).port == 9001
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "text"),
+    [
+        ("DUBAN_DATABASE_URL", "database_url", "postgresql+psycopg://localhost/duban"),
+        ("DUBAN_REDIS_URL", "redis_url", "redis://127.0.0.1:6379/0"),
+        ("DUBAN_SIGNATURE", "signature", "鹤山代表"),
+        ("DUBAN_CLOCK", "clock", "2026-03-31T08:59:50+08:00@60"),
+    ],
+)
+def test_a_variable_sets_its_key(name, key, text):
+    assert VARIABLES[key] == name
+    assert getattr(load_settings({name: text}), key) == text
+
+
+def test_an_empty_variable_sets_nothing():
+    assert load_settings({"DUBAN_PORT": "", "DUBAN_CONFIG": ""}).port == 8631
+
+
+def test_a_variable_that_is_nobodys_is_left_alone():
+    assert load_settings({"DUBAN_POLICY": "x", "HOME": "/root"}) == Settings()
+
+
+def test_an_unknown_key_names_the_nearest(tmp_path):
+    path = tmp_path / "duban.toml"
+    path.write_text("databse_url = 'sqlite://'\n", "utf-8")
+    assert complaint({"DUBAN_CONFIG": str(path)}) == "databse_url is not a setting; did you mean database_url?"
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"DUBAN_PORT": "65536"}, "DUBAN_PORT='65536': Input should be less than or equal to 65535"),
+        ({"DUBAN_PORT": "http"}, "DUBAN_PORT='http': Input should be a valid integer"),
+        ({"DUBAN_SMS": "pigeon"}, "DUBAN_SMS='pigeon': Input should be 'sandbox'"),
+        ({"DUBAN_EMAIL": "pigeon"}, "DUBAN_EMAIL='pigeon': Input should be 'sandbox'"),
+        ({"DUBAN_SMS_PRICE": "-1"}, "DUBAN_SMS_PRICE='-1': Input should be greater than or equal to 0"),
+        ({"DUBAN_SIGNATURE": "督"}, "DUBAN_SIGNATURE='督': String should have at least 2 characters"),
+        ({"DUBAN_CLOCK": "soon"}, "DUBAN_CLOCK='soon': want an instant such as 2026-03-31T08:59:50+08:00"),
+        ({"DUBAN_CONFIG": "/nowhere.toml"}, "/nowhere.toml cannot be read"),
+    ],
+)
+def test_a_wrong_value_names_the_variable_and_what_is_admitted(environ, said):
+    assert complaint(environ).startswith(said)
+
+
+@pytest.mark.parametrize(("port", "holds"), [(0, True), (65535, True), (-1, False), (65536, False)])
+def test_a_port_is_one_that_there_can_be(port, holds):
+    if holds:
+        assert load_settings({}, port=port).port == port
+    else:
+        assert complaint(port=port).startswith(f"port={port}")
+
+
+def test_an_option_that_is_no_setting_is_refused():
+    assert complaint(prt=1) == "prt is not a setting; did you mean port?"
+
+
+# Drills ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "begins", "speed"),
+    [
+        ("2026-03-31T08:59:50+08:00", datetime(2026, 3, 31, 0, 59, 50, tzinfo=UTC), 1.0),
+        ("2026-03-31T08:59:50+08:00@60", datetime(2026, 3, 31, 0, 59, 50, tzinfo=UTC), 60.0),
+        ("2026-03-31T08:59:50@0.5", datetime(2026, 3, 31, 0, 59, 50, tzinfo=UTC), 0.5),
+        ("2026-03-31T00:59:50Z", datetime(2026, 3, 31, 0, 59, 50, tzinfo=UTC), 1.0),
+        pytest.param("2026-03-31", datetime(2026, 3, 30, 16, tzinfo=UTC), 1.0, id="a day: its midnight in Shanghai"),
+    ],
+)
+def test_a_drill_starts_at_an_instant_and_runs_at_a_speed(text, begins, speed):
+    drill = parse_drill(text)
+    assert (drill.begins, drill.speed) == (begins, speed)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("soon", "want an instant"),
+        ("2026-03-31T08:59:50@fast", "want an instant"),
+        ("2026-03-31T08:59:50@", "want an instant"),
+        ("2026-03-31T08:59:50@0", "want a speed above 0"),
+        ("2026-03-31T08:59:50@-1", "want a speed above 0"),
+        ("2026-03-31T08:59:50@1000001", "want a speed above 0"),
+        ("2026-03-31T08:59:50@nan", "want a speed above 0"),
+    ],
+)
+def test_a_wrong_drill_is_refused_with_an_example(text, said):
+    with pytest.raises(ValueError, match=said):
+        parse_drill(text)

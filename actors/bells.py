@@ -4,21 +4,24 @@ The database is the record, the broker a doorbell: a message says only which ste
 Lost, doubled or late rings do no harm; a sweep rings again. Callers: daemon/.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import dramatiq
-import structlog
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import Retries
 
 from actors.desks import Desks
 from actors.sending import send
 from actors.steps import Plan, take_step
 from config.services import Services
-from store import outbox
+from store import findings, outbox
 
-log = structlog.get_logger()
+SWEPT: Final = 1000  #: messages rung for in one sweep
+#: instant of a step; subjects reckoned, digests made, notices decided, messages bundled
+Watch = Callable[[datetime, int, int, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,14 @@ class Bells:
 
 
 def embedded_broker() -> StubBroker:
-    """Return a broker that lives in this process, without middleware of its own."""
-    return StubBroker(middleware=[])
+    """Return a broker that lives in this process; what fails is rung for again by the clock, not by the broker."""
+    return StubBroker(middleware=[Retries(max_retries=0)])
 
 
-def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker) -> Bells:
-    """Declare the actors on a broker."""
+def hang_bells(
+    services: Services, desks: Desks, broker: dramatiq.Broker, watch: Watch = lambda *_: None
+) -> Bells:
+    """Declare the actors on a broker. `watch` is told of each step taken here."""
 
     def step(at: str, makes_digests: bool, holds_round: bool) -> None:  # noqa: FBT001 - a message's arguments
         """Take one step of the clock, then ring for each message that leaves.
@@ -49,8 +54,11 @@ def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker) -> Bel
         Running twice is harmless: the step is taken once. Never retried: the clock's next look is the retry.
         """
         done = take_step(services, desks, Plan(datetime.fromisoformat(at), makes_digests, holds_round))
-        for message in done.messages if done else ():
+        if done is None:
+            return
+        for message in done.messages:
             bells.send.send(message)
+        watch(datetime.fromisoformat(at), done.reckoned, done.digests, done.notices, len(done.messages))
 
     def send_message(message: int) -> None:
         """Send one message of the outbox.
@@ -60,16 +68,22 @@ def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker) -> Bel
         send(services, desks, message)
 
     def sweep() -> None:
-        """Ring for every message that is due and unclaimed.
+        """Ring for every message that is due and unclaimed; note those whose sender died as of unknown outcome.
 
         Running twice only rings twice. A failure leaves the work to the next sweep.
         """
+        now = services.clock.now()
         with services.engine.begin() as connection:
-            due = outbox.claimable(connection, services.clock.now(), limit=1000)
+            for stranded in outbox.strand(connection, now):
+                findings.note(connection, "unknown", f"message:{stranded}", outbox.STRANDED, now)
+            due = outbox.claimable(connection, now, limit=SWEPT)
         for message in due:
             bells.send.send(message)
 
-    rounds: Any = dramatiq.actor(broker=broker, queue_name="rounds", max_retries=0)
-    sending: Any = dramatiq.actor(broker=broker, queue_name="sending", max_retries=0)
-    bells = Bells(broker, rounds(step), sending(send_message), rounds(sweep))
+    def declare(fn: Callable[..., None], queue: str) -> dramatiq.Actor[Any, None]:
+        decorate: Any = dramatiq.actor(broker=broker, queue_name=queue, max_retries=0)
+        actor: dramatiq.Actor[Any, None] = decorate(fn)
+        return actor
+
+    bells = Bells(broker, declare(step, "rounds"), declare(send_message, "sending"), declare(sweep, "rounds"))
     return bells

@@ -4,6 +4,7 @@ The organisation is read once and kept until somebody changes it. Callers: all o
 """
 
 from datetime import date
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -14,16 +15,24 @@ from rules.offices import House
 from store import facts, installation
 
 
+START_ON: Final = "start_on"
+
+
 def start_on(connection: Connection, services: Services) -> date:
-    """Return the day on which the office took duban into use: the policy's, else the day that `init` noted (R5.3)."""
+    """Return the day on which the office took duban into use (R5.3).
+
+    The policy's; else the day on which the clock first ran; before that, today.
+    """
     if services.policy.start_on is not None:
         return services.policy.start_on
-    noted = installation.get(connection, "start_on")
-    if noted is not None:
-        return date.fromisoformat(noted)
-    day = local_day(services.clock.now())
-    installation.put(connection, "start_on", day.isoformat())
-    return day
+    noted = installation.get(connection, START_ON)
+    return date.fromisoformat(noted) if noted else local_day(services.clock.now())
+
+
+def note_start(connection: Connection, services: Services) -> None:
+    """Note that the clock runs from today on, if it never ran before."""
+    if installation.get(connection, START_ON) is None:
+        installation.put(connection, START_ON, start_on(connection, services).isoformat())
 
 
 class Desks:

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
+from actors.calendar_watch import warn_of_missing_year
 from actors.desks import Desks
 from actors.digests import make_digests
 from actors.leaving import let_go
@@ -66,6 +67,8 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
         reckoned = reckon_changes(connection, desks, plan.at)
         desk = desks.of(connection)
         digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []
+        if plan.makes_digests:
+            warn_of_missing_year(connection, desk, plan.at)
         decided = hold_round(connection, desk, plan.at) if plan.holds_round else 0
         messages = (*digests, *let_go(connection, desk, plan.at))
     log.info("step", at=plan.at.isoformat(), reckoned=reckoned, digests=len(digests), notices=decided)

@@ -50,12 +50,14 @@ def parse_drill(text: str) -> Drill:
 class DrillClock:
     """A clock that starts at an instant of its own and may run faster than real time."""
 
+    is_drill = True
+
     def __init__(self, drill: Drill) -> None:
         """Start now."""
         self.speed = drill.speed
-        self._begins = drill.begins
+        self.begins = drill.begins
         self._started = time.monotonic()
 
     def now(self) -> datetime:
         """Return the drill's present instant, aware, in UTC."""
-        return self._begins + timedelta(seconds=(time.monotonic() - self._started) * self.speed)
+        return self.begins + timedelta(seconds=(time.monotonic() - self._started) * self.speed)

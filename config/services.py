@@ -33,6 +33,7 @@ class Clock(Protocol):
     """Tells the instant, and how fast it runs."""
 
     speed: float  #: seconds of this clock for one real second
+    is_drill: bool
 
     def now(self) -> datetime:
         """Return the present instant, aware, in UTC."""
@@ -42,6 +43,7 @@ class MachineClock:
     """The machine's own clock."""
 
     speed = 1.0
+    is_drill = False
 
     def now(self) -> datetime:
         """Return the present instant, aware, in UTC."""

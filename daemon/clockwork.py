@@ -67,17 +67,22 @@ class Clockwork:
         return plan is not None
 
     def _was_down(self) -> bool:
-        """Say whether so much real time has passed since the last look that the machine or process slept."""
+        """Say whether so much real time has passed since the last look that the machine or process slept.
+
+        A drill sees no such pause: it goes through every instant, each as of its own time.
+        """
+        if self._services.clock.is_drill:
+            return False
         return self._looked is None or time.monotonic() - self._looked > DOWN_S
 
     def _take(self, plan: Plan) -> None:
         """Ring for a step, and wait until it is taken; in a drill also until what leaves has left.
 
-        In a drill time runs fast: without the wait the next fact would overtake a message that is on its way.
+        In a drill time may run fast: without the wait the next fact would overtake a message on its way.
         """
         self._bells.ring_step(plan)
         self._wait(lambda connection: cursor(connection, self._desks.of(connection)) >= plan.at)
-        if self._services.clock.speed != 1.0:
+        if self._services.clock.is_drill:
             self._wait(lambda connection: not outbox.is_busy(connection, self._services.clock.now()))
 
     def _wait(self, is_done: Callable[[Connection], bool]) -> None:

@@ -5,12 +5,16 @@ Callers: daemon/cli (status, notices, matters, explain).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from actors.desks import Desks
+from actors.steps import CURSOR
+from config.drill import Drill, DrillClock
 from config.services import Services, open_services
+from daemon.processes import CLOCK
 from rules.facts import SHANGHAI, local_day
 from store import findings, installation, migrating, notices, outbox, projection
 from store.notices import Told
@@ -25,7 +29,15 @@ def looking() -> Iterator[tuple[Connection, Desks, Services]]:
     services = open_services()
     with services.engine.begin() as connection:
         migrating.require(connection)
+        _see_drill(connection, services)
         yield connection, Desks(services), services
+
+
+def _see_drill(connection: Connection, services: Services) -> None:
+    """In a drill's database it is as late as the drill has come."""
+    done_to = installation.get(connection, CURSOR)
+    if installation.get(connection, CLOCK) == "drill" and done_to:
+        services.clock = DrillClock(Drill(datetime.fromisoformat(done_to), 1.0))
 
 
 def status_facts(connection: Connection, desks: Desks, services: Services) -> dict[str, Any]:
@@ -38,7 +50,7 @@ def status_facts(connection: Connection, desks: Desks, services: Services) -> di
     return {
         "now": now.astimezone(SHANGHAI).isoformat(timespec="seconds"),
         "taken_into_use": desk.start_on.isoformat(),
-        "done_up_to": installation.get(connection, "cursor"),
+        "done_up_to": installation.get(connection, CURSOR),
         "held": outbox.is_held(connection),
         "matters": _nested(projection.count_by_status(connection, day)),
         "notices": _nested(notices.count_by_state(connection)),

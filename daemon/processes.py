@@ -13,15 +13,18 @@ from typing import Final
 
 import structlog
 from dramatiq import Worker
+from sqlalchemy import Connection
 
-from actors.bells import Bells, embedded_broker, hang_bells
-from actors.desks import Desks
+from actors.bells import Watch, embedded_broker, hang_bells
+from actors.calendar_watch import notice_change
+from actors.desks import Desks, note_start
 from config.services import Services
 from daemon.clockwork import Clockwork
-from store import migrating
+from store import installation, migrating
 
 #: one thread takes steps, the others send
 THREADS: Final = 4
+CLOCK: Final = "clock"  #: what the database is run on: the machine's clock or a drill's
 
 
 def quiet_logs(level: int = logging.WARNING) -> None:
@@ -38,26 +41,50 @@ def quiet_logs(level: int = logging.WARNING) -> None:
     )
 
 
+class WrongClock(RuntimeError):
+    """The database belongs to a drill and the clock does not, or the other way round."""
+
+
+def claim_for_clock(connection: Connection, services: Services) -> None:
+    """Note that the clock runs from now on; raise WrongClock if the database was run on one of the other sort.
+
+    A drill on a real record's database would send for days that have not come, and never send for them again.
+    """
+    sort = "drill" if services.clock.is_drill else "machine"
+    known = installation.get(connection, CLOCK)
+    if known is not None and known != sort:
+        raise WrongClock(
+            f"this database was run on a {known} clock; "
+            + ("unset DUBAN_CLOCK, or name another DUBAN_DATABASE_URL for the drill" if sort == "drill" else "set DUBAN_CLOCK, or name another DUBAN_DATABASE_URL")
+        )
+    installation.put(connection, CLOCK, sort)
+    note_start(connection, services)
+
+
 def prepare(services: Services) -> date:
-    """Bring the schema up to date, note the first day, and return it."""
+    """Bring the schema up to date, and return the day on which duban was or will be taken into use."""
     with services.engine.begin() as connection:
         migrating.migrate(connection)
+        notice_change(connection, services.calendar, services.policy)
         return Desks(services).of(connection).start_on
 
 
 @contextmanager
-def working(services: Services) -> Iterator[tuple[Bells, Desks, Clockwork]]:
-    """Run the clock and the workers of the embedded broker; on leaving, let the work in hand end."""
+def working(services: Services, watch: Watch = lambda *_: None) -> Iterator[Desks]:
+    """Run the clock and the workers of the embedded broker; on leaving, let the work in hand end.
+
+    `watch` is told of each step.
+    """
     desks = Desks(services)
     broker = embedded_broker()
-    bells = hang_bells(services, desks, broker)
+    bells = hang_bells(services, desks, broker, watch)
     worker = Worker(broker, worker_threads=THREADS, worker_timeout=100)
     clockwork = Clockwork(services, desks, bells)
     loop = threading.Thread(target=clockwork.run, name="clockwork")
     worker.start()
     loop.start()
     try:
-        yield bells, desks, clockwork
+        yield desks
     finally:
         clockwork.stop()
         loop.join()

@@ -44,13 +44,14 @@ class Commands(click.Group):
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
         from config.layers import WrongSettings
+        from daemon.processes import WrongClock
         from store.migrating import WrongSchema
 
         try:
             return super().invoke(ctx)
         except WrongSchema as err:
             fail(str(err), OUT_OF_REACH)
-        except WrongSettings as err:
+        except (WrongSettings, WrongClock) as err:
             fail(str(err), BAD_INPUT)
         except DBAPIError as err:
             reason = str(err.orig).strip().splitlines()[0]

@@ -11,7 +11,8 @@ from intake.examining import Examination, Progress
 from intake.existing import Existing, nothing
 from intake.faults import Fault
 from intake.judging import row_key
-from intake.reading import Unopenable, open_source
+from intake.reading import open_source
+from intake.sources import Unopenable
 from rules.facts import Record
 from rules.policy import Policy
 from rules.workdays import Calendar

@@ -14,9 +14,9 @@ from intake.faults import Fault, Where
 from intake.hearing import deputies_to_keep, passed_over
 from intake.ids import CompactIds
 from intake.judging import Bench, Judgement, Key, judge, row_key
-from intake.reading import Broken, Cells, Sheet, Source
 from intake.references import Known, given_twice, visit_holds, wrong_references
 from intake.rows import UNTAKEN, Draft, RowReader, layout_of
+from intake.sources import Broken, Cells, Sheet, Source
 from rules.facts import Leave, Visit
 from rules.policy import Policy
 from rules.workdays import Calendar

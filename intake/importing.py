@@ -17,9 +17,10 @@ from intake.existing import on_record
 from intake.faults import Fault, Where
 from intake.judging import Judgement, Key, row_key
 from intake.merging import NATURAL_KEYS, with_those_beside
-from intake.reading import Cells, Source, Unopenable, open_source
+from intake.reading import open_source
 from intake.saving import Refuse
-from rules.facts import Acknowledgement, Row
+from intake.sources import Cells, Source, Unopenable
+from rules.facts import Row
 from rules.policy import Policy
 from rules.workdays import Calendar
 from store import facts
@@ -149,14 +150,11 @@ class _Import:
     def _write_rest(self, judgement: Judgement, passed_over: set[Key]) -> None:
         for table in list(TABLES)[list(TABLES).index("petitions") :]:
             rows = judgement.rows(table, passed_over)
-            if table == "acknowledgements":
-                self._write(table, _once(rows))
-            elif table in NATURAL_KEYS:
-                events, beside = with_those_beside(table, rows, judgement.left[table])
-                self._write(table, events)
-                self._tally["same"] -= beside
-            else:
-                self._write(table, rows)
+            beside = 0
+            if table in NATURAL_KEYS:
+                rows, beside = with_those_beside(table, rows, judgement.left[table])
+            self._write(table, rows)
+            self._tally["same"] -= beside
 
     def _write(self, table: str, rows: Iterable[Row]) -> None:
         tally = facts.upsert(self.connection, table, rows)
@@ -172,11 +170,6 @@ class _Import:
             faults=tuple(faults),
             warnings=(*self.examination.warnings, *judgement.warnings),
         )
-
-
-def _once(words: Iterable[Acknowledgement]) -> Iterable[Acknowledgement]:
-    """Return each acknowledgement once: giving it twice says no more."""
-    return {(word.matter, word.at, word.office): word for word in reversed(list(words))}.values()
 
 
 def _to(refuse: Refuse) -> OnRefused:

@@ -162,20 +162,18 @@ class Order:
 
     def _fault(self, draft: Draft, refusal: Refusal) -> Fault:
         column = TABLES[self.table].named[refusal.column]
-        if refusal.out_of_order and not self.where.place:
-            # A single fact: the sentence says it all, there is no cell to look for.
-            sentence = f"{refusal.expected}; got {refusal.value}"
-            return replace(self.where.fault(0, refusal.column, "", sentence), heading="")
         value = HIDDEN if column.secret and refusal.value else refusal.value
-        if refusal.out_of_order:
-            problem = f"is out of order: {refusal.expected}"
-            if refusal.column == "event":
-                problem = f"{problem}; got {refusal.value}"
-        else:
+        if not refusal.out_of_order:
             problem = (
                 f"does not hold; want {refusal.expected}" if value else f"nothing is given; want {refusal.expected}"
             )
-        return self.where.fault(draft.number, refusal.column, value, problem)
+            return self.where.fault(draft.number, refusal.column, value, problem)
+        # Some say what is wanted, others how things stand and what that admits.
+        says_all = " admits " in refusal.expected
+        sentence = f"{refusal.expected}; got {value}" if says_all else f"want {refusal.expected}"
+        if says_all and not self.where.place:
+            return replace(self.where.fault(0, refusal.column, "", sentence), heading="")
+        return self.where.fault(draft.number, refusal.column, value, f"is out of order: {sentence}")
 
     def _blame(self, culprit: Draft, event: Event, refusal: Refusal) -> Fault:
         where = self.where if culprit.table == self.table else self.subjects_where

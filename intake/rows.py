@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from intake.columns import TABLES, WHY, Column, Table
 from intake.faults import HIDDEN, Fault, Where, mask_phone, nearest
-from intake.reading import Cells, Sheet
+from intake.sources import Cells, Sheet
 from intake.values import Missing, Mobile, Unreadable, as_text, reader
 from rules.facts import Leave, Office, OfficeKind, Petition, Row, Seat, Visit, local_day, midnight
 
@@ -138,10 +138,11 @@ class _Matching:
 
     def _refuse(self, name: str, index: int) -> None:
         """Report an unknown heading; if it is nearest to a required column that is absent, it is read as that."""
-        near = nearest(name.lower(), self.known, cutoff=0)
-        self._fault(name, "", f"is not a column of {self.table.name}", near)
-        column = self.known[near]
-        if column.required and column.field not in self.taken:
+        near = nearest(name.lower(), self.known, cutoff=0.01)
+        listed = "" if near else f"; the columns are {', '.join(self.table.named)}"
+        self._fault(name, "", f"is not a column of {self.table.name}{listed}", near)
+        column = self.known.get(near)
+        if column is not None and column.required and column.field not in self.taken:
             self.taken[column.field] = (index, name)
 
     def _ask_for_missing(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from intake.columns import TABLES, WHY
 from intake.faults import Fault
-from intake.reading import Cells, Sheet
+from intake.sources import Cells, Sheet
 from intake.values import as_text
 
 PART: Final = ".part"

@@ -6,7 +6,7 @@ another before it; the one that leaves the fewest refusals wins. Every refused r
 are no longer blamed for it. Rules: R4.3, R4b.1, R8. Caller: order.py.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -32,10 +32,11 @@ MOST_STEPS: Final = 60  #: a longer story is read as it stands: trying readings 
 MOST_ORPHANS: Final = 20
 ONE_DAY: Final = timedelta(days=1)
 #: the event's field that decides where it leads
-DECISIVE: Final = {
+DECISIVE: Final[Mapping[str, str]] = {
     PetitionEventKind.VERIFIED: "result",
     PetitionEventKind.FED_BACK: "result",
     PetitionEventKind.RAISED: "level",
+    ProjectEventKind.DONE: "seq",
 }
 
 
@@ -193,7 +194,7 @@ def _explained(fresh: Fresh, steps: list[Step], milestones: Sequence[Milestone])
 def _is_doubtful(step: Step, verdict: Verdict) -> bool:
     if out_of_order(verdict):
         return True
-    decisive = DECISIVE.get(step.event.event) if isinstance(step.event, PetitionEvent) else None
+    decisive = DECISIVE.get(step.event.event)
     bad = step.draft.bad if step.draft else frozenset()
     return decisive is not None and (decisive in bad or any(r.column == decisive for r in verdict))
 

@@ -159,7 +159,9 @@ def event_notices(change: Change, at: datetime, reached: Iterable[Person], desk:
     before, after = change.before, change.after
     if after is None or at < midnight(desk.start_on):
         return []
-    if after.closed is None and before is None and after.kind is MatterKind.PETITION:
+    if before is None and after.closed is not None:
+        return []  # it opened and ended within one instant
+    if before is None and after.kind is MatterKind.PETITION:
         return _opening(after, desk.house)
     found: list[Notice] = []
     slips = before.slips if before else 0
@@ -184,6 +186,8 @@ def _opening(matter: Matter, house: House) -> list[Notice]:
 
 
 def _to_person(matter: Matter, person: Person) -> Notice:
+    if not person.channels:  # since the climb the person has lost every address
+        return Notice(matter=matter, rung=Event.SETTLED, person=None, channel=None, verdict=Verdict.UNDELIVERABLE)
     channel = person.used(EMAIL)[0]
     return Notice(matter=matter, rung=Event.SETTLED, person=person, channel=channel, verdict=Verdict.SENT)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from rules.facts import Channel, Contact, Deputy, Grid, Office, OfficeKind, StationKind
 
-MAINLAND_MOBILE: Final = re.compile(r"(?:\+86)?(1[3-9]\d{9})")
+MAINLAND_MOBILE: Final = re.compile(r"(?:\+86)?(1[3-9][0-9]{9})")
 EMAIL: Final = re.compile(r"[^@\s,;<>]+@[^@\s.,;<>]+(?:\.[^@\s.,;<>]+)+")
 DEFAULT_CHANNELS: Final = (Channel.SMS, Channel.EMAIL)
 

@@ -4,20 +4,51 @@ The defaults stand in config/policy.toml; config/ reads it and lays overrides ov
 the rules name is here once, with its limits. Rules: R1 to R7.
 """
 
+import re
 from datetime import date, time
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from rules.facts import SeatLevel
 
-Days = Annotated[int, Field(ge=1, le=366)]
+
+
+def _most_distant_first(days: tuple[int, ...]) -> tuple[int, ...]:
+    if list(days) != sorted(set(days), reverse=True):
+        raise ValueError("want different days, the most distant first, such as [30, 7]")
+    return days
+
+
+def _nearest_first(days: tuple[int, ...]) -> tuple[int, ...]:
+    if list(days) != sorted(set(days)):
+        raise ValueError("want different days, the nearest first, such as [5, 10]")
+    return days
+
+
+def _time_of_day(value: object) -> object:
+    if isinstance(value, time) or (isinstance(value, str) and TIME_OF_DAY.fullmatch(value)):
+        return value
+    raise ValueError("want a time of day in Shanghai, such as '09:00'")
+
+
+TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+Days = Annotated[int, Field(ge=1, le=366, strict=True)]
 #: days before the due date, the most distant first
-Reminders = Annotated[tuple[Days, ...], Field(max_length=6)]
+Reminders = Annotated[tuple[Days, ...], Field(max_length=6), AfterValidator(_most_distant_first)]
 #: workdays after the due date, the nearest first
-Climb = Annotated[tuple[Days, ...], Field(max_length=6)]
+Climb = Annotated[tuple[Days, ...], Field(max_length=6), AfterValidator(_nearest_first)]
 
 
 class Period(StrEnum):
@@ -55,18 +86,10 @@ class _Table(BaseModel):
 
 
 class _Laddered(_Table):
-    """A table that holds a ladder: reminders run towards the due date, climbs away from it."""
+    """A table that holds a ladder."""
 
     reminders: Reminders
     climb: Climb
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if list(self.reminders) != sorted(set(self.reminders), reverse=True):
-            raise ValueError("reminders must be different days, the most distant first, such as [30, 7]")
-        if list(self.climb) != sorted(set(self.climb)):
-            raise ValueError("climb must be different days, the nearest first, such as [5, 10]")
-        return self
 
     @property
     def ladder(self) -> Ladder:
@@ -124,6 +147,13 @@ class Proposal(_Table):
     months: Days = 3
     longest: Days = 6
 
+    @field_validator("longest")
+    @classmethod
+    def _is_longer(cls, longest: int, info: ValidationInfo) -> int:
+        if longest < info.data.get("months", 0):
+            raise ValueError("want at least as many months as petition.proposal.months")
+        return longest
+
 
 class PetitionPolicy(_Laddered):
     """[petition]: residents' opinions (R4)."""
@@ -169,29 +199,29 @@ class ProjectPolicy(_Table):
 class Window(NamedTuple):
     """A span of the day; `begins` is in it, `ends` is not."""
 
-    begins: time
-    ends: time
+    begins: TimeOfDay
+    ends: TimeOfDay
+
+
+def _is_open(window: Window) -> Window:
+    if window.begins >= window.ends:
+        raise ValueError("it must begin before it ends, such as ['08:30', '20:00']")
+    return window
 
 
 class Policy(_Table):
     """config/policy.toml as a whole."""
 
     start_on: date | None = None  #: the day the office took the system into use (R5.3)
-    notify_at: time = time(9, 0)
-    digest_at: time = time(8, 30)
-    send_window: Window = Window(time(8, 30), time(20, 0))
+    notify_at: TimeOfDay = time(9, 0)
+    digest_at: TimeOfDay = time(8, 30)
+    send_window: Annotated[Window, AfterValidator(_is_open)] = Window(time(8, 30), time(20, 0))
     sms_per_day: Annotated[int, Field(ge=1)] | None = None
     hold_days: Days = 3  #: workdays for which an acknowledgement holds the climb (R5.4)
     soon_days: Days = 4  #: workdays ahead that a digest calls due soon (R7.1)
     duty: Duty = Duty()
     petition: PetitionPolicy = PetitionPolicy()
     project: ProjectPolicy = ProjectPolicy()
-
-    @model_validator(mode="after")
-    def _window_is_open(self) -> Self:
-        if self.send_window.begins >= self.send_window.ends:
-            raise ValueError("send_window must begin before it ends, such as ['08:30', '20:00']")
-        return self
 
     def ladder(self, sort: str) -> Ladder:
         """Return the ladder of a sort of matter: a seat's level, or petition, milestone, key_milestone, inspection.

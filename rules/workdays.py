@@ -54,6 +54,10 @@ class Calendar:
         """The years whose notice is known."""
         return self._noticed
 
+    def fingerprint(self) -> list[tuple[date, bool]]:
+        """Return what distinguishes this calendar from another: the noticed days, in order."""
+        return [(day, self._days[day].is_workday) for day in sorted(self._days)]
+
     def is_provisional(self, day: date) -> bool:
         """Say whether the year of `day` has no notice (R1.8)."""
         return day.year not in self._noticed

@@ -23,6 +23,7 @@ NEXT: Final[Mapping[str, frozenset[str]]] = {
     "superseded": frozenset(),
     "undeliverable": frozenset({"due"}),
 }
+STRANDED: Final = "whoever was sending it stopped before the outcome was known"
 HELD: Final = "held"  #: the operator has stopped all sending
 
 
@@ -110,14 +111,15 @@ def is_busy(connection: Connection, now: datetime) -> bool:
     return connection.execute(query).first() is not None
 
 
-def strand(connection: Connection, now: datetime) -> int:
-    """Mark as of unknown outcome what a dead process had claimed; it is not sent again by itself."""
+def strand(connection: Connection, now: datetime) -> Sequence[int]:
+    """Mark as of unknown outcome what a dead process had claimed, and return it; it is not sent again by itself."""
     statement = (
         update(messages)
         .where(messages.c.state == "sending", messages.c.claimed_until < now)
-        .values(state="unknown", claimed_until=None, reason="whoever was sending it stopped before the outcome was known")
+        .values(state="unknown", claimed_until=None, reason=STRANDED)
+        .returning(messages.c.id)
     )
-    return connection.execute(statement).rowcount
+    return connection.execute(statement).scalars().all()
 
 
 def retry(connection: Connection, message: int) -> bool:

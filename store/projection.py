@@ -60,6 +60,11 @@ def clear_stale(connection: Connection, marks: Sequence[Stale]) -> None:
     connection.execute(statement, [{"of_kind": m.kind, "of_id": m.id, "of_mark": m.mark} for m in marks])
 
 
+def mark_all_stale(connection: Connection) -> None:
+    """Have every subject reckoned anew."""
+    upsert(connection, stale, [{"kind": "house", "id": "", "mark": 1}])
+
+
 def any_stale(connection: Connection) -> bool:
     """Say whether anything is marked."""
     return connection.execute(select(stale.c.kind).limit(1)).first() is not None
@@ -239,6 +244,17 @@ def list_matters(  # noqa: PLR0913 - one parameter for each filter
         query = query.where(status.in_(statuses))
     rows = connection.execute(query.limit(limit))
     return [Listed(_matter(row), Status(row.status), row.next_rung_at) for row in rows]
+
+
+def live_by_town(connection: Connection, day: date) -> dict[str, int]:
+    """Return how many matters of each town are open or overdue on `day`."""
+    live = or_(matters.c.missed_from.is_(None), matters.c.missed_from > day)
+    query = (
+        select(matters.c.town, func.count())
+        .where(matters.c.closed.is_(None), matters.c.silent.is_(False), live)
+        .group_by(matters.c.town)
+    )
+    return {town: count for town, count in connection.execute(query)}
 
 
 def count_by_status(connection: Connection, day: date) -> dict[tuple[str, str], int]:

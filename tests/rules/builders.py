@@ -133,7 +133,7 @@ def policy(**settings: object) -> Policy:
     return load_policy(assignments=[f"{k.replace('__', '.')}={v}" for k, v in settings.items()], environ={})
 
 
-def desk(start: str = "2026-01-01", within: House | None = None, **settings: object) -> Desk:
+def desk(start: str = "2026-01-01", within: House | None = None, **settings: Any) -> Desk:
     return Desk(within or house(), CALENDAR, policy(**settings), day(start))
 
 
@@ -153,7 +153,7 @@ MARCH_SEAT = Seat(
 
 def seat(**changes: Any) -> Seat:
     """Return a town seat from 1 March 2026 on, at V1 and G1."""
-    cells = {k: day(v) if k in ("begins", "ends") and v else v for k, v in changes.items()}
+    cells: dict[str, Any] = {k: day(v) if k in ("begins", "ends") and v else v for k, v in changes.items()}
     if "level" in cells:
         cells["level"] = SeatLevel(cells["level"])
     return replace(MARCH_SEAT, **cells)
@@ -180,8 +180,8 @@ def petition(ident: str = "P1", level: str = "town", recorded: str = "03-09 10:0
 
 def event(when: str, kind: str, ident: str = "P1", **cells: Any) -> PetitionEvent:
     """Return an event of a petition; its cells as in the record."""
-    readers = {"level": PetitionLevel, "until": day, "result": Result}
-    read = {k: readers[k](v) if k in readers and v else v for k, v in cells.items()}
+    readers: dict[str, Any] = {"level": PetitionLevel, "until": day, "result": Result}
+    read: dict[str, Any] = {k: readers[k](v) if k in readers and v else v for k, v in cells.items()}
     return PetitionEvent(petition=ident, at=at(when), event=PetitionEventKind(kind), **read)
 
 
@@ -226,7 +226,7 @@ def learnt(docket: Docket, facts: Iterable[Any], until: str) -> None:
 
 
 def duties(
-    of: Seat, *facts: Visit | Leave, until: str = "06-30", start: str = "2026-01-01", **settings: object
+    of: Seat, *facts: Visit | Leave, until: str = "06-30", start: str = "2026-01-01", **settings: Any
 ) -> SeatDocket:
     """Return the docket of a seat as it stands at the end of a day, on the facts known by then."""
     docket = seat_docket(of, desk(start, **settings))

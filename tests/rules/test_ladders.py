@@ -402,7 +402,9 @@ def test_a_visit_period_that_ended_before_the_system_was_in_use_is_never_told(fi
     ("registered", "notices"),
     [
         pytest.param("03-06 21:00", ["remind-2"], id="before start_on: not even what was put off"),
-        pytest.param("03-08 21:00", ["event-assign", "remind-2"], id="on start_on, a Sunday"),
+        pytest.param("03-07 23:59:59", ["remind-2"], id="a second before start_on"),
+        pytest.param("03-08 00:00:00", ["event-assign", "remind-2"], id="from its first instant on, a Sunday"),
+        pytest.param("03-08 21:00", ["event-assign", "remind-2"], id="on start_on"),
     ],
 )
 def test_events_before_the_system_was_in_use_give_no_notices(registered, notices):
@@ -456,19 +458,21 @@ def test_the_overdue_rung_is_not_held():
 
 
 @pytest.mark.parametrize(
-    ("moves", "climb"),
+    ("moves", "acks", "climb"),
     [
-        pytest.param([], "05-21", id="held: nine workdays after Saturday 9 May"),
-        pytest.param([("05-11 10:00", "05-08")], "05-15", id="moved: not held"),
-        pytest.param([("05-11 10:00", "05-08"), ("05-12 10:00", "04-30")], "05-21", id="moved back: held again"),
+        pytest.param([], ["05-09"], "05-21", id="held: nine workdays after Saturday 9 May"),
+        pytest.param([("05-11 10:00", "05-08")], ["05-09"], "05-15", id="moved: not held"),
+        pytest.param(
+            [("05-11 10:00", "05-08")], ["05-09", "05-12"], "05-25", id="moved: the same office may hold it anew"
+        ),
+        pytest.param(
+            [("05-11 10:00", "05-08"), ("05-12 10:00", "04-30")], ["05-09"], "05-21", id="moved back: held again"
+        ),
     ],
 )
-def test_a_hold_belongs_to_its_due_date(moves, climb):
-    record = replace(
-        replans(*moves),
-        acknowledgements=(ack("milestone:J1:1", "05-09 10:00", "MUN"),),
-    )
-    fired = rungs(told(record, "03-01", "05-29", hold_days=9))
+def test_a_hold_belongs_to_its_due_date(moves, acks, climb):
+    words = tuple(ack("milestone:J1:1", f"{on} 11:00", "MUN") for on in acks)
+    fired = rungs(told(replace(replans(*moves), acknowledgements=words), "03-01", "05-29", hold_days=9))
     assert [when[:5] for when, rung, _ in fired if rung == "climb-1"] == [climb]
 
 

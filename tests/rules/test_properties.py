@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from replay.engine import replay
 from rules.derivations import Measure, Reckoning
-from rules.facts import VisitKind
-from rules.ladders import RungKind, ladder
+from rules.facts import VisitKind, midnight
+from rules.ladders import Fired, RungKind, ladder
 from rules.matters import Cause, Hold, Matter, MatterKind
 from rules.notices import round_notices
 from rules.workdays import ONE_DAY
-from tests.rules.builders import CALENDAR, day, desk, event, leave, midnight, petition, run, seat, visit
+from tests.rules.builders import CALENDAR, day, desk, event, leave, petition, run, seat, visit
 from tests.rules.builders import record as record_of
 
 DESK = desk("2022-01-01")
@@ -104,7 +104,7 @@ def test_there_is_a_climb_for_each_office_of_the_chain_at_most(matter):
     moves=st.lists(st.tuples(st.integers(1, 40), st.integers(-30, 60), st.booleans()), min_size=1, max_size=6),
 )
 def test_no_rung_fires_twice_under_one_due_date_however_rounds_and_moves_follow(matter, moves):
-    fired: set[tuple[date, str]] = set()
+    fired: set[Fired] = set()
     first, on = matter.due, matter.opened
     for days, shift, back in moves:
         for _ in range(days):
@@ -123,7 +123,7 @@ def test_no_rung_fires_twice_under_one_due_date_however_rounds_and_moves_follow(
 def test_a_climb_never_fires_before_its_overdue_rung(matter, gap):
     fired: list[str] = []
     on = matter.opened
-    known: set[tuple[date, str]] = set()
+    known: set[Fired] = set()
     while on < matter.due + timedelta(days=400):
         on = CALENDAR.workdays(on, gap)
         result = round_notices(matter, known, on, DESK)

@@ -1,0 +1,156 @@
+"""Is everything as it should be: configuration, database, schema, broker, gateways, templates, calendar, clock, coverage?
+
+Callers: `duban doctor`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from actors.bells import embedded_broker, hang_bells
+from actors.calendar_watch import missing_year
+from actors.desks import Desks
+from config.letterhead import wording_of
+from config.services import Services, open_services
+from daemon.rebuilding import rebuild_matters
+from rules.coverage import coverage
+from rules.facts import Channel, local_day
+from rules.derivations import Measure, Reckoning
+from rules.matters import Cause, Matter, MatterKind
+from rules.notices import Notice, Verdict
+from rules.offices import Person
+from store import facts, installation, migrating, outbox
+
+#: a clock that stands further behind what is done has jumped back
+BACK: Final = timedelta(minutes=2)
+SHOWN: Final = 5
+WAITED: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """The outcome of one check: what was looked at, whether it is well, what was found and how to mend it."""
+
+    check: str
+    well: bool
+    text: str
+
+
+def examine() -> list[Symptom]:
+    """Return the outcome of every check; what cannot be opened stands in the list as not well."""
+    services = open_services()
+    found = [Symptom("config", True, f"clock {'drill' if services.settings.clock else 'machine'}, policy as configured")]
+    try:
+        with services.engine.begin() as connection:
+            found += _with_database(connection, services)
+    except Exception as err:  # noqa: BLE001 - whatever it is, the operator must read it here
+        found.append(Symptom("database", False, f"{type(err).__name__}: {str(err).splitlines()[0]}"))
+    return found
+
+
+def _with_database(connection: Connection, services: Services) -> Iterator[Symptom]:
+    yield Symptom("database", True, services.engine.url.render_as_string(hide_password=True))
+    version, known = migrating.current_version(connection), migrating.head_version()
+    yield Symptom("schema", version == known, f"at {version}, this duban knows {known}" + ("" if version == known else "; run duban init"))
+    if version != known:
+        return
+    checks: tuple[Callable[[Connection, Services], Symptom], ...] = (
+        _matters,
+        _broker,
+        _gateways,
+        _templates,
+        _calendar,
+        _clock,
+        _outbox,
+        _coverage,
+    )
+    for check in checks:
+        yield check(connection, services)
+
+
+def _matters(connection: Connection, services: Services) -> Symptom:
+    differing = rebuild_matters(connection, Desks(services), services, write=False)
+    if differing:
+        return Symptom("matters", False, f"{len(differing)} differ from a fresh reckoning; run duban matters --rebuild")
+    return Symptom("matters", True, "equal a fresh reckoning")
+
+
+def _broker(connection: Connection, services: Services) -> Symptom:
+    broker = embedded_broker()
+    bells = hang_bells(services, Desks(services), broker)
+    queues = ", ".join(sorted(broker.get_declared_queues()))
+    return Symptom("broker", bool(bells), f"embedded, queues {queues}")
+
+
+def _gateways(connection: Connection, services: Services) -> Symptom:
+    text = ", ".join(f"{channel}: {gateway.name}" for channel, gateway in services.gateways.items())
+    return Symptom("gateways", set(services.gateways) == set(Channel), text)
+
+
+def _templates(connection: Connection, services: Services) -> Symptom:
+    """Put a made-up notice into words on both channels."""
+    desk = Desks(services).of(connection)
+    wording = wording_of(desk, services.settings)
+    day = local_day(services.clock.now())
+    person = Person("deputy:doctor", "某", "", None, (Channel.SMS, Channel.EMAIL), "13800000000", "x@example.cn")
+    matter = Matter(
+        id="petition:0:handle:1",
+        kind=MatterKind.PETITION,
+        subject="0",
+        town="",
+        responsible="deputy:doctor",
+        ladder="petition",
+        stage="handle",
+        cause=Cause.REGISTERED,
+        opened=day,
+        due=day,
+        reckoned=Reckoning(Measure.GIVEN, day),
+        began=day,
+        label="0",
+    )
+    notice = Notice(matter=matter, rung="overdue", person=person, channel=Channel.SMS, verdict=Verdict.SENT)
+    text = wording.sms([notice], day)
+    return Symptom("templates", bool(text and wording.email([notice], day).html), f"signed 【{services.settings.signature}】")
+
+
+def _calendar(connection: Connection, services: Services) -> Symptom:
+    missing = missing_year(services.calendar, local_day(services.clock.now()))
+    last = max(services.calendar.noticed_years, default=0)
+    if missing is None:
+        return Symptom("calendar", True, f"holiday notices up to {last}")
+    return Symptom("calendar", False, f"the holiday notice of {missing} is missing; lay its table in the folder `calendar`")
+
+
+def _clock(connection: Connection, services: Services) -> Symptom:
+    text = installation.get(connection, "cursor")
+    now = services.clock.now()
+    if text and now < datetime.fromisoformat(text) - BACK and not services.settings.clock:
+        return Symptom("clock", False, f"it is {now}, but all is done up to {text}: set the machine's clock")
+    return Symptom("clock", True, f"it is {now.isoformat(timespec='seconds')}; done up to {text or 'nothing yet'}")
+
+
+def _outbox(connection: Connection, services: Services) -> Symptom:
+    counts = outbox.count_by_state(connection)
+    oldest = outbox.oldest_due(connection)
+    late = oldest is not None and services.clock.now() - oldest > WAITED
+    bad = {state: n for state, n in counts.items() if state in ("failed", "unknown", "undeliverable")}
+    if outbox.is_held(connection):
+        return Symptom("outbox", False, "sending is held; run duban release")
+    if bad or late:
+        waits = f"the oldest due since {oldest}" if late else ""
+        return Symptom("outbox", False, ", ".join([*(f"{n} {s}" for s, n in bad.items()), waits]).strip(", "))
+    return Symptom("outbox", True, ", ".join(f"{n} {s}" for s, n in counts.items()) or "empty")
+
+
+def _coverage(connection: Connection, services: Services) -> Symptom:
+    desk = Desks(services).of(connection)
+    day: date = local_day(services.clock.now())
+    gaps = coverage(desk.house, facts.load(connection, "seats"), day)
+    if not gaps:
+        return Symptom("coverage", True, "every deputy in a grid, every grid with a deputy, every office in reach")
+    some = ", ".join(f"{gap.gap} {gap.subject}" for gap in gaps[:SHOWN])
+    more = f" and {len(gaps) - SHOWN} more" if len(gaps) > SHOWN else ""
+    return Symptom("coverage", False, f"{some}{more}")

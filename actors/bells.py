@@ -43,9 +43,7 @@ def embedded_broker() -> StubBroker:
     return StubBroker(middleware=[Retries(max_retries=0)])
 
 
-def hang_bells(
-    services: Services, desks: Desks, broker: dramatiq.Broker, watch: Watch = lambda *_: None
-) -> Bells:
+def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker, watch: Watch = lambda *_: None) -> Bells:
     """Declare the actors on a broker. `watch` is told of each step taken here."""
 
     def step(at: str, makes_digests: bool, holds_round: bool) -> None:  # noqa: FBT001 - a message's arguments

@@ -14,7 +14,6 @@ from rules.facts import local_day
 from rules.offices import House
 from store import facts, installation
 
-
 START_ON: Final = "start_on"
 
 

@@ -62,7 +62,7 @@ def _due(connection: Connection, desk: Desk, today: date) -> Iterator[Digest]:
     yield from last.values()
 
 
-def _view(  # noqa: PLR0913, PLR0917 - a digest shows that much
+def _view(
     connection: Connection,
     desk: Desk,
     digest: Digest,
@@ -99,7 +99,7 @@ def _by_rung(connection: Connection, matters: list[str]) -> tuple[tuple[str, int
     return tuple(sorted(tally.items(), reverse=True))
 
 
-def _make(  # noqa: PLR0913, PLR0917 - what makes a digest
+def _make(
     connection: Connection, digest: Digest, view: DigestView, wording: Wording, person: Person, at: datetime
 ) -> int:
     channel = person.used([Channel.EMAIL])[0]
@@ -108,8 +108,6 @@ def _make(  # noqa: PLR0913, PLR0917 - what makes a digest
         words = {"subject": email.subject, "body": email.text, "html": email.html}
     else:
         words = {"body": wording.digest_sms(view)}
-    message = outbox.put(
-        connection, kind="digest", person=person.id, channel=channel, at=at, day=view.day, **words
-    )
+    message = outbox.put(connection, kind="digest", person=person.id, channel=channel, at=at, day=view.day, **words)
     digests.record(connection, digest, person.id, view.counts, at, message)
     return message

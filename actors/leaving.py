@@ -35,9 +35,7 @@ def let_go(connection: Connection, desk: Desk, at: datetime) -> list[int]:
         if channel == Channel.SMS and person not in allowed:
             notices.put_off(connection, ids, put_off(at, desk))
         else:
-            message = outbox.put(
-                connection, kind="notices", person=person, channel=channel, at=at, day=local_day(at)
-            )
+            message = outbox.put(connection, kind="notices", person=person, channel=channel, at=at, day=local_day(at))
             notices.bundle(connection, ids, message, at)
             messages.append(message)
     return messages
@@ -77,9 +75,7 @@ def current_matters(connection: Connection, ids: Iterable[str]) -> dict[str, Mat
     return {i: m for matters in by_subject.values() for i, m in matters.items() if i in wanted}
 
 
-def _within_limit(
-    connection: Connection, desk: Desk, bundles: Iterable[tuple[str, str]], at: datetime
-) -> set[str]:
+def _within_limit(connection: Connection, desk: Desk, bundles: Iterable[tuple[str, str]], at: datetime) -> set[str]:
     """Return the persons who may have one more SMS on the day of `at` (R5.11)."""
     people = {person for person, channel in bundles if channel == Channel.SMS}
     limit = desk.policy.sms_per_day

@@ -41,6 +41,7 @@ def reckon_changes(connection: Connection, desks: Desks, at: datetime) -> int:
 
 
 def batches(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
+    """Part the subjects into lots that fit memory."""
     batch: list[Subject] = []
     for subject in subjects:
         batch.append(subject)

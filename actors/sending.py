@@ -67,9 +67,7 @@ def send(services: Services, desks: Desks, message_id: int) -> None:
     log.info("sent", message=message_id, channel=outgoing.channel, gateway=gateway.name)
 
 
-def _claim(
-    connection: Connection, services: Services, desks: Desks, message_id: int, attempt: str
-) -> Outgoing | None:
+def _claim(connection: Connection, services: Services, desks: Desks, message_id: int, attempt: str) -> Outgoing | None:
     now = services.clock.now()
     message = outbox.claim(connection, message_id, now=now, attempt=attempt, lease_s=LEASE_S)
     if message is None:
@@ -104,9 +102,7 @@ def _address(person: Person | None, channel: str) -> str | None:
     return person.mobile if channel == Channel.SMS else person.email
 
 
-def _letter(
-    connection: Connection, message: Message, person: Person, wording: Wording, now: datetime
-) -> Letter | None:
+def _letter(connection: Connection, message: Message, person: Person, wording: Wording, now: datetime) -> Letter | None:
     """Put the notices that still hold into words; None if none does. A digest has its words already."""
     if message.body is not None:
         return Letter(message.subject, message.body, message.html)

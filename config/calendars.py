@@ -55,9 +55,13 @@ def read_table(path: Path) -> list[DayNotice]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             try:
-                notices.append(DayNotice(date.fromisoformat(row["date"]), YES_NO[row["is_workday"]], row.get("name") or ""))
+                notices.append(
+                    DayNotice(date.fromisoformat(row["date"]), YES_NO[row["is_workday"]], row.get("name") or "")
+                )
             except (KeyError, ValueError, TypeError) as err:
-                raise WrongSettings([f"{path}, row {number}: want date,is_workday,name such as 2027-01-01,0,元旦"]) from err
+                raise WrongSettings(
+                    [f"{path}, row {number}: want date,is_workday,name such as 2027-01-01,0,元旦"]
+                ) from err
     given = {notice.day for notice in notices}
     for year in sorted({day.year for day in given}):
         missing = [day for day in _days_of(year) if day not in given]

@@ -9,7 +9,18 @@ from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Final
 
-from config.layers import Tree, WrongSettings, at_path, defaults, did_you_mean, keys_of, laid_over, override, toml_value, validated
+from config.layers import (
+    Tree,
+    WrongSettings,
+    at_path,
+    defaults,
+    did_you_mean,
+    keys_of,
+    laid_over,
+    override,
+    toml_value,
+    validated,
+)
 from rules.policy import Policy
 
 PREFIX: Final = "DUBAN_POLICY__"

@@ -103,7 +103,9 @@ def sandbox_gateways(engine: Engine) -> dict[Channel, Gateway]:
     return {Channel.SMS: gateway, Channel.EMAIL: gateway}
 
 
-def open_services(settings: Settings | None = None, policy: Policy | None = None, clock: Clock | None = None) -> Services:
+def open_services(
+    settings: Settings | None = None, policy: Policy | None = None, clock: Clock | None = None
+) -> Services:
     """Return the services that the settings name; the database is not touched yet.
 
     Raises WrongSettings for a wrong setting.

@@ -6,7 +6,7 @@ line". Exit status: 0 done, 1 a finding, 2 bad input or usage, 3 a service out o
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -118,7 +118,7 @@ def export(folder: Path, chinese: bool) -> None:  # noqa: FBT001
 @click.option("--policy", "policy_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any key of the policy; repeatable.")
 @as_json_option
-def simulate(  # noqa: PLR0913, PLR0917 - one parameter for each option
+def simulate(
     path: Path,
     first: datetime,
     last: datetime,
@@ -186,7 +186,7 @@ def status(as_json: bool) -> None:  # noqa: FBT001
 @click.option("--failed", is_flag=True, help="Only those whose message failed.")
 @limit_option
 @as_json_option
-def notices(  # noqa: PLR0913, PLR0917
+def notices(
     matter: str | None,
     to: str | None,
     state: str | None,
@@ -214,7 +214,12 @@ def notices(  # noqa: PLR0913, PLR0917
 
 
 @main.command()
-@click.option("--status", "statuses", multiple=True, type=click.Choice([*"open overdue met late missed excused cancelled settled".split()]))
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice([*["open", "overdue", "met", "late", "missed", "excused", "cancelled", "settled"]]),
+)
 @click.option("--town", help="Only of this town office's id.")
 @click.option("--kind", type=click.Choice(["visit", "petition", "milestone", "inspection"]))
 @click.option("--subject", help="Only of this seat, petition or project.")
@@ -242,14 +247,12 @@ def matters(  # noqa: PLR0913, PLR0917
         fail("--check goes with --rebuild", BAD_INPUT)
     with looking() as (connection, desks, services):
         if rebuild:
-            differing = rebuild_matters(connection, desks, services, write=not only_check)
+            differing = rebuild_matters(connection, desks, write=not only_check)
             done = "differ from" if only_check else "were brought in line with"
             say([*differing, f"{_many(len(differing), 'matter')} {done} a fresh reckoning"], differing, as_json=as_json)
             raise SystemExit(FINDING if differing and only_check else 0)
         day = local_day(services.clock.now())
-        found = list_matters(
-            connection, day, statuses=statuses, town=town, kind=kind, subject=subject, limit=limit
-        )
+        found = list_matters(connection, day, statuses=statuses, town=town, kind=kind, subject=subject, limit=limit)
     say(map(matter_line, found), [matter_facts(one) for one in found], as_json=as_json)
 
 
@@ -285,16 +288,16 @@ def retry(notice: int) -> None:
 @main.command()
 def hold() -> None:
     """Stop all sending; what is due waits."""
-    _hold(True)
+    _hold(held=True)
 
 
 @main.command()
 def release() -> None:
     """Go on sending."""
-    _hold(False)
+    _hold(held=False)
 
 
-def _hold(held: bool) -> None:  # noqa: FBT001
+def _hold(*, held: bool) -> None:
     from daemon.levers import set_held
     from daemon.looking import looking
 
@@ -314,8 +317,3 @@ def _instant(at: datetime | None) -> datetime | None:
 
 def _many(count: int, what: str) -> str:
     return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
-
-
-def run(*args: Any) -> None:
-    """Run a command with these words (for tests and other programs)."""
-    main(list(map(str, args)), standalone_mode=False)

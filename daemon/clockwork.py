@@ -18,6 +18,7 @@ from actors.desks import Desks
 from actors.steps import Plan, cursor, next_instant, plan_next
 from config.services import Services
 from store import outbox
+from store.engine import reading
 
 LOOK_S: Final = 0.5  #: longest wait between two looks, in real seconds
 STEP_S: Final = 60.0  #: how long a step may take before it is rung for again
@@ -57,7 +58,7 @@ class Clockwork:
     def _look(self) -> bool:
         """Have the next step taken if one is due; say whether there may be more at once."""
         was_down = self._was_down()
-        with self._services.engine.begin() as connection:
+        with reading(self._services.engine) as connection:
             desk = self._desks.of(connection)
             plan = plan_next(connection, desk, self._services.clock.now(), was_down=was_down)
         self._looked = time.monotonic()
@@ -90,7 +91,7 @@ class Clockwork:
         give_up = time.monotonic() + STEP_S
         pause = 0.001
         while not self._stopping.wait(pause) and time.monotonic() < give_up:
-            with self._services.engine.connect() as connection:
+            with reading(self._services.engine) as connection:
                 if is_done(connection):
                     return
             pause = min(pause * 2, 0.05)
@@ -102,7 +103,7 @@ class Clockwork:
 
     def _pause(self) -> float:
         """Return how long to sleep, in real seconds: to the next instant, at most LOOK_S."""
-        with self._services.engine.begin() as connection:
+        with reading(self._services.engine) as connection:
             coming = next_instant(connection, self._desks.of(connection))
         left = (coming - self._services.clock.now()).total_seconds() / self._services.clock.speed
         return min(max(left, 0.0), LOOK_S)

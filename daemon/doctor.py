@@ -1,4 +1,4 @@
-"""Is everything as it should be: configuration, database, schema, broker, gateways, templates, calendar, clock, coverage?
+"""Is everything as it should be, from the configuration to the coverage of the grids?
 
 Callers: `duban doctor`.
 """
@@ -17,8 +17,8 @@ from config.letterhead import wording_of
 from config.services import Services, open_services
 from daemon.rebuilding import rebuild_matters
 from rules.coverage import coverage
-from rules.facts import Channel, local_day
 from rules.derivations import Measure, Reckoning
+from rules.facts import Channel, local_day
 from rules.matters import Cause, Matter, MatterKind
 from rules.notices import Notice, Verdict
 from rules.offices import Person
@@ -39,22 +39,34 @@ class Symptom:
     text: str
 
 
+def _well(check: str, text: str) -> Symptom:
+    return Symptom(check, well=True, text=text)
+
+
+def _look(check: str, text: str) -> Symptom:
+    return Symptom(check, well=False, text=text)
+
+
 def examine() -> list[Symptom]:
     """Return the outcome of every check; what cannot be opened stands in the list as not well."""
     services = open_services()
-    found = [Symptom("config", True, f"clock {'drill' if services.settings.clock else 'machine'}, policy as configured")]
+    found = [_well("config", f"clock {'drill' if services.settings.clock else 'machine'}, policy as configured")]
     try:
         with services.engine.begin() as connection:
             found += _with_database(connection, services)
     except Exception as err:  # noqa: BLE001 - whatever it is, the operator must read it here
-        found.append(Symptom("database", False, f"{type(err).__name__}: {str(err).splitlines()[0]}"))
+        found.append(_look("database", f"{type(err).__name__}: {str(err).splitlines()[0]}"))
     return found
 
 
 def _with_database(connection: Connection, services: Services) -> Iterator[Symptom]:
-    yield Symptom("database", True, services.engine.url.render_as_string(hide_password=True))
+    yield _well("database", services.engine.url.render_as_string(hide_password=True))
     version, known = migrating.current_version(connection), migrating.head_version()
-    yield Symptom("schema", version == known, f"at {version}, this duban knows {known}" + ("" if version == known else "; run duban init"))
+    yield Symptom(
+        "schema",
+        version == known,
+        f"at {version}, this duban knows {known}" + ("" if version == known else "; run duban init"),
+    )
     if version != known:
         return
     checks: tuple[Callable[[Connection, Services], Symptom], ...] = (
@@ -72,10 +84,10 @@ def _with_database(connection: Connection, services: Services) -> Iterator[Sympt
 
 
 def _matters(connection: Connection, services: Services) -> Symptom:
-    differing = rebuild_matters(connection, Desks(services), services, write=False)
+    differing = rebuild_matters(connection, Desks(services), write=False)
     if differing:
-        return Symptom("matters", False, f"{len(differing)} differ from a fresh reckoning; run duban matters --rebuild")
-    return Symptom("matters", True, "equal a fresh reckoning")
+        return _look("matters", f"{len(differing)} differ from a fresh reckoning; run duban matters --rebuild")
+    return _well("matters", "equal a fresh reckoning")
 
 
 def _broker(connection: Connection, services: Services) -> Symptom:
@@ -113,23 +125,25 @@ def _templates(connection: Connection, services: Services) -> Symptom:
     )
     notice = Notice(matter=matter, rung="overdue", person=person, channel=Channel.SMS, verdict=Verdict.SENT)
     text = wording.sms([notice], day)
-    return Symptom("templates", bool(text and wording.email([notice], day).html), f"signed 【{services.settings.signature}】")
+    return Symptom(
+        "templates", bool(text and wording.email([notice], day).html), f"signed 【{services.settings.signature}】"
+    )
 
 
 def _calendar(connection: Connection, services: Services) -> Symptom:
     missing = missing_year(services.calendar, local_day(services.clock.now()))
     last = max(services.calendar.noticed_years, default=0)
     if missing is None:
-        return Symptom("calendar", True, f"holiday notices up to {last}")
-    return Symptom("calendar", False, f"the holiday notice of {missing} is missing; lay its table in the folder `calendar`")
+        return _well("calendar", f"holiday notices up to {last}")
+    return _look("calendar", f"the holiday notice of {missing} is missing; lay its table in the folder `calendar`")
 
 
 def _clock(connection: Connection, services: Services) -> Symptom:
     text = installation.get(connection, "cursor")
     now = services.clock.now()
     if text and now < datetime.fromisoformat(text) - BACK and not services.settings.clock:
-        return Symptom("clock", False, f"it is {now}, but all is done up to {text}: set the machine's clock")
-    return Symptom("clock", True, f"it is {now.isoformat(timespec='seconds')}; done up to {text or 'nothing yet'}")
+        return _look("clock", f"it is {now}, but all is done up to {text}: set the machine's clock")
+    return _well("clock", f"it is {now.isoformat(timespec='seconds')}; done up to {text or 'nothing yet'}")
 
 
 def _outbox(connection: Connection, services: Services) -> Symptom:
@@ -138,11 +152,11 @@ def _outbox(connection: Connection, services: Services) -> Symptom:
     late = oldest is not None and services.clock.now() - oldest > WAITED
     bad = {state: n for state, n in counts.items() if state in ("failed", "unknown", "undeliverable")}
     if outbox.is_held(connection):
-        return Symptom("outbox", False, "sending is held; run duban release")
+        return _look("outbox", "sending is held; run duban release")
     if bad or late:
         waits = f"the oldest due since {oldest}" if late else ""
-        return Symptom("outbox", False, ", ".join([*(f"{n} {s}" for s, n in bad.items()), waits]).strip(", "))
-    return Symptom("outbox", True, ", ".join(f"{n} {s}" for s, n in counts.items()) or "empty")
+        return _look("outbox", ", ".join([*(f"{n} {s}" for s, n in bad.items()), waits]).strip(", "))
+    return _well("outbox", ", ".join(f"{n} {s}" for s, n in counts.items()) or "empty")
 
 
 def _coverage(connection: Connection, services: Services) -> Symptom:
@@ -150,7 +164,7 @@ def _coverage(connection: Connection, services: Services) -> Symptom:
     day: date = local_day(services.clock.now())
     gaps = coverage(desk.house, facts.load(connection, "seats"), day)
     if not gaps:
-        return Symptom("coverage", True, "every deputy in a grid, every grid with a deputy, every office in reach")
+        return _well("coverage", "every deputy in a grid, every grid with a deputy, every office in reach")
     some = ", ".join(f"{gap.gap} {gap.subject}" for gap in gaps[:SHOWN])
     more = f" and {len(gaps) - SHOWN} more" if len(gaps) > SHOWN else ""
-    return Symptom("coverage", False, f"{some}{more}")
+    return _look("coverage", f"{some}{more}")

@@ -74,7 +74,8 @@ def _rungs(matter: Matter, desk: Desk, told: Iterable[Any], at: datetime) -> Ite
             yield {
                 "rung": row.rung,
                 "date": local_day(row.decided_at).isoformat(),
-                "state": f"{row.verdict} {_local(row.leaves_at)}" + (f", due {row.due}" if row.due != matter.due else ""),
+                "state": f"{row.verdict} {_local(row.leaves_at)}"
+                + (f", due {row.due}" if row.due != matter.due else ""),
                 "to": _told([row]),
             }
 
@@ -102,7 +103,9 @@ def _to_tell(matter: Matter, rung: Rung, desk: Desk) -> list[str]:
     responsible, channels = rung_target(matter, rung, desk.house)
     route = desk.house.route(responsible, matter.town)
     mark = " rerouted" if route.rerouted else ""
-    return [f"{person.id} {c}{mark}" for person in route.people for c in person.used(channels)] or ["nobody can be reached"]
+    return [f"{person.id} {c}{mark}" for person in route.people for c in person.used(channels)] or [
+        "nobody can be reached"
+    ]
 
 
 def _local(at: datetime) -> str:
@@ -141,7 +144,9 @@ def _what(happened: Happened) -> str:
     if after is None:
         return "reckoned away: the facts no longer lead to it"
     if before is None:
-        return f"opened ({after.cause}), due {after.due}" + (f", {after.closed} {after.settled or ''}" if after.closed else "")
+        return f"opened ({after.cause}), due {after.due}" + (
+            f", {after.closed} {after.settled or ''}" if after.closed else ""
+        )
     parts = []
     if before.due != after.due:
         parts.append(f"due {before.due} became {after.due}")

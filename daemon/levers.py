@@ -35,4 +35,6 @@ def set_held(connection: Connection, services: Services, *, held: bool) -> int:
 
 
 def _note(connection: Connection, services: Services, action: str, subject: str) -> None:
-    audit.append(connection, at=services.clock.now(), actor=f"operator:{getpass.getuser()}", action=action, subject=subject)
+    audit.append(
+        connection, at=services.clock.now(), actor=f"operator:{getpass.getuser()}", action=action, subject=subject
+    )

@@ -50,7 +50,7 @@ def status_facts(connection: Connection, desks: Desks, services: Services) -> di
     return {
         "now": now.astimezone(SHANGHAI).isoformat(timespec="seconds"),
         "taken_into_use": desk.start_on.isoformat(),
-        "done_up_to": installation.get(connection, CURSOR),
+        "done_up_to": _local(installation.get(connection, CURSOR)),
         "held": outbox.is_held(connection),
         "matters": _nested(projection.count_by_status(connection, day)),
         "notices": _nested(notices.count_by_state(connection)),
@@ -67,6 +67,10 @@ def status_facts(connection: Connection, desks: Desks, services: Services) -> di
     }
 
 
+def _local(instant: str | None) -> str | None:
+    return datetime.fromisoformat(instant).astimezone(SHANGHAI).isoformat(timespec="seconds") if instant else None
+
+
 def _nested(counts: dict[tuple[str, str], int]) -> dict[str, dict[str, int]]:
     nested: dict[str, dict[str, int]] = {}
     for (outer, inner), count in sorted(counts.items()):
@@ -77,7 +81,8 @@ def _nested(counts: dict[tuple[str, str], int]) -> dict[str, dict[str, int]]:
 def status_lines(facts: dict[str, Any]) -> Iterator[str]:
     """Return the state of things for people."""
     held = " · SENDING IS HELD (duban release)" if facts["held"] else ""
-    yield f"{facts['now']} · taken into use {facts['taken_into_use']} · done up to {facts['done_up_to'] or 'nothing'}{held}"
+    done_to = facts["done_up_to"] or "nothing"
+    yield f"{facts['now']} · taken into use {facts['taken_into_use']} · done up to {done_to}{held}"
     for title in ("matters", "notices"):
         yield title
         for name, counts in facts[title].items():
@@ -121,7 +126,8 @@ def notice_line(told: Told) -> str:
     why = f" ({row.reason})" if row.reason else ""
     mark = " rerouted" if row.rerouted else ""
     at = f"{row.leaves_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
-    return f"{row.id:>6}  {at}  {row.rung:<15} {row.matter}  → {row.to_person or 'nobody'} {row.channel}{mark}  {became}{why}"
+    to = f"{row.to_person or 'nobody'} {row.channel}{mark}"
+    return f"{row.id:>6}  {at}  {row.rung:<15} {row.matter}  → {to}  {became}{why}"
 
 
 def matter_facts(listed: Listed) -> dict[str, Any]:

@@ -55,7 +55,11 @@ def claim_for_clock(connection: Connection, services: Services) -> None:
     if known is not None and known != sort:
         raise WrongClock(
             f"this database was run on a {known} clock; "
-            + ("unset DUBAN_CLOCK, or name another DUBAN_DATABASE_URL for the drill" if sort == "drill" else "set DUBAN_CLOCK, or name another DUBAN_DATABASE_URL")
+            + (
+                "unset DUBAN_CLOCK, or name another DUBAN_DATABASE_URL for the drill"
+                if sort == "drill"
+                else "set DUBAN_CLOCK, or name another DUBAN_DATABASE_URL"
+            )
         )
     installation.put(connection, CLOCK, sort)
     note_start(connection, services)

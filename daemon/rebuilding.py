@@ -10,14 +10,13 @@ from sqlalchemy import Connection
 from actors.desks import Desks
 from actors.reckoning import all_subjects, batches, read_dossiers, reckon_subjects
 from actors.steps import cursor
-from config.services import Services
 from rules.dossiers import reckon
 from store import projection
 
 SHOWN: Final = 3  #: differing fields named for one matter
 
 
-def rebuild_matters(connection: Connection, desks: Desks, services: Services, *, write: bool) -> list[str]:
+def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> list[str]:
     """Return one line for each matter that differs; with `write` they are brought in line, and told of as usual."""
     desk = desks.of(connection)
     at = cursor(connection, desk)

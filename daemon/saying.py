@@ -40,21 +40,32 @@ class Commands(click.Group):
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command, and turn errors of settings and of the database into one line and a status."""
-        from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-        from config.layers import WrongSettings
-        from daemon.processes import WrongClock
-        from store.migrating import WrongSchema
-
+        """Run a command, and turn what a user can mend into one line and a status."""
         try:
             return super().invoke(ctx)
-        except WrongSchema as err:
-            fail(str(err), OUT_OF_REACH)
-        except (WrongSettings, WrongClock) as err:
-            fail(str(err), BAD_INPUT)
-        except DBAPIError as err:
-            reason = str(err.orig).strip().splitlines()[0]
-            fail(f"the database: {reason}; check DUBAN_DATABASE_URL and run duban init", OUT_OF_REACH)
-        except SQLAlchemyError as err:
-            fail(f"the database: {str(err).splitlines()[0]}; check DUBAN_DATABASE_URL", OUT_OF_REACH)
+        except Exception as err:
+            message, status = explained(err)
+            if not message:
+                raise
+            fail(message, status)
+
+
+def explained(err: Exception) -> tuple[str, int]:
+    """Return one line and the status for an error that a user can mend; an empty line for a fault of duban."""
+    # Imported when something failed: a command that works need not wait for the database library.
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    from config.layers import WrongSettings
+    from daemon.processes import WrongClock
+    from store.migrating import WrongSchema
+
+    if isinstance(err, (WrongSettings, WrongClock)):
+        return str(err), BAD_INPUT
+    if isinstance(err, WrongSchema):
+        return str(err), OUT_OF_REACH
+    if isinstance(err, DBAPIError):
+        reason = str(err.orig).strip().splitlines()[0]
+        return f"the database: {reason}; check DUBAN_DATABASE_URL and run duban init", OUT_OF_REACH
+    if isinstance(err, SQLAlchemyError):
+        return f"the database: {str(err).splitlines()[0]}; check DUBAN_DATABASE_URL", OUT_OF_REACH
+    return "", 0

@@ -24,6 +24,7 @@ from intake.demo import make_record
 from rules.facts import SHANGHAI, Record
 from rules.policy import Arrivals, Policy
 from store import facts
+from store.engine import reading
 
 FRAME_S: Final = 0.5
 #: the demo's year is one whose holiday notice is out; its clock starts before a round
@@ -104,7 +105,7 @@ def _show(services: Services, desks: Desks, steps: StepLog, console: Console, st
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            with services.engine.begin() as connection:
+            with reading(services.engine) as connection:
                 scene = look(connection, desks.of(connection), services.clock.now(), services.clock.speed, steps)
             live.update(draw(scene), refresh=True)
             if stopping.wait(FRAME_S):

@@ -135,7 +135,10 @@ def _steps(scene: Scene) -> RenderableType:
 
 
 def _mails(scene: Scene) -> RenderableType:
-    lines = [Text(f"{_at(kept)}  {name}  {kept.subject or ''}", no_wrap=True, overflow="ellipsis") for name, kept in scene.mails]
+    lines = [
+        Text(f"{_at(kept)}  {name}  {kept.subject or ''}", no_wrap=True, overflow="ellipsis")
+        for name, kept in scene.mails
+    ]
     return Panel(Group(*lines) if lines else Text("还没有邮件", style="dim"), title="邮箱", box=box.SIMPLE)
 
 

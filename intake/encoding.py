@@ -5,6 +5,7 @@ out; one that was UTF-8 for a while and then is not has been damaged, and readin
 nonsense. Source: INTERFACES "The record". Caller: csv_folder.py.
 """
 
+import re
 from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from intake.sources import Broken
 CHUNK: Final = 1 << 20
 #: so many characters that UTF-8 alone explains do not come about by chance in a text of GB18030
 ENOUGH_UTF8: Final = 8
-#: below it are letters with two bytes in UTF-8 (é, ·), which are a character of GB18030 just as well
-FIRST_OF_THREE_BYTES: Final = "\u0800"
+#: characters of three bytes or more in UTF-8; those of two (é, ·) are a character of GB18030 just as well
+WIDE: Final = re.compile("[\u0800-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Trial:
 
     wrong_line: int  #: the first line that cannot be read, or 0
     beyond_ascii: int  #: characters read until then that are not ASCII
-    highest: str  #: the highest character read until then
+    has_wide: bool  #: whether UTF-8 takes three bytes or more for one of them
 
 
 class Encodings:
@@ -56,8 +57,8 @@ class Encodings:
 
     @staticmethod
     def _may_be_either(file: Path, trial: Trial) -> bool:
-        few = trial.beyond_ascii > 0 and trial.highest < FIRST_OF_THREE_BYTES
-        return few and not try_in(file, "gb18030").wrong_line
+        is_narrow = trial.beyond_ascii > 0 and not trial.has_wide
+        return is_narrow and not try_in(file, "gb18030").wrong_line
 
 
 def encoding_of(file: Path) -> str:
@@ -74,7 +75,7 @@ def has_mark(file: Path) -> bool:
 def try_in(file: Path, encoding: str) -> Trial:
     """Read a file in an encoding, as far as it goes."""
     decoder = getincrementaldecoder(encoding)()
-    line, seen, highest = 1, 0, "\0"
+    line, seen, has_wide = 1, 0, False
     with file.open("rb") as raw:
         while True:
             chunk = raw.read(CHUNK)
@@ -84,6 +85,6 @@ def try_in(file: Path, encoding: str) -> Trial:
                 text, is_wrong = err.object[: err.start].decode(encoding, "replace"), True
             line += text.count("\n")
             seen += len(text) - len(text.encode("ascii", "ignore"))
-            highest = max(highest, max(text, default="\0"))
+            has_wide = has_wide or WIDE.search(text) is not None
             if is_wrong or not chunk:
-                return Trial(line if is_wrong else 0, seen, highest)
+                return Trial(line if is_wrong else 0, seen, has_wide)

@@ -88,10 +88,12 @@ class Source:
 
 
 def unopenable(path: Path, problem: str) -> Unopenable:
+    """Return the error of a source that cannot be read at all."""
     return Unopenable(Where("", str(path)).fault(0, "", "", problem))
 
 
 def table_names() -> dict[str, Table]:
+    """Return the tables by every name of theirs, in small letters."""
     return {name.lower(): table for table in TABLES.values() for name in (table.name, table.chinese)}
 
 
@@ -143,6 +145,7 @@ def add_sheet(
     headings: Cells,
     rows: Callable[[], Iterator[tuple[int, Cells]]],
 ) -> None:
+    """Add a table's sheet to its source, or say why it has none. `rows` yields the headings first."""
     where = Where(table.name, place)
     names = tuple("" if name is None else str(name).strip() for name in headings)
     if not names:

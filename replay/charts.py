@@ -8,7 +8,18 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 #: colours that stay apart for colour-blind readers (Okabe and Ito 2008, then tints)
-COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#999999", "#5D3A9B", "#1A1A1A")
+COLOURS: Final = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#999999",
+    "#5D3A9B",
+    "#1A1A1A",
+)
 WIDTH: Final = 960
 HEIGHT: Final = 260
 MARGIN: Final = 40
@@ -36,7 +47,7 @@ def bar_chart(rows: Sequence[Mapping[str, Any]], label: str, names: Sequence[str
     )
 
 
-def _bar(row: Mapping[str, Any], label: str, names: Sequence[str], x: float, step: float, highest: int) -> str:  # noqa: PLR0913, PLR0917
+def _bar(row: Mapping[str, Any], label: str, names: Sequence[str], x: float, step: float, highest: int) -> str:
     scale = (HEIGHT - MARGIN - 16) / highest
     y = float(HEIGHT - MARGIN)
     parts = []
@@ -54,6 +65,7 @@ def _bar(row: Mapping[str, Any], label: str, names: Sequence[str], x: float, ste
 
 def _legend(names: Sequence[str]) -> str:
     items = (
-        f'<span><i style="background:{COLOURS[i % len(COLOURS)]}"></i>{escape(name)}</span>' for i, name in enumerate(names)
+        f'<span><i style="background:{COLOURS[i % len(COLOURS)]}"></i>{escape(name)}</span>'
+        for i, name in enumerate(names)
     )
     return f'<p class="legend">{"".join(items)}</p>'

@@ -25,6 +25,7 @@ from rules.petitions import PetitionDocket
 from rules.projects import ProjectDocket
 from rules.workdays import ONE_DAY
 
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A notice that left, gave way or found nobody, at an instant."""
@@ -94,6 +95,16 @@ class Replay:
             heappush(self._agenda, at)
 
     def _lay_out(self, record: Record) -> None:
+        self._lay_out_seats(record)
+        self._lay_out_petitions(record)
+        self._lay_out_projects(record)
+        for word in record.acknowledgements:
+            self._known[word.at][subject_of(word.matter)].acknowledgements.append(word)
+        for at in self._known:
+            self._plan(at)
+        self._lay_out_days()
+
+    def _lay_out_seats(self, record: Record) -> None:
         seats_of: dict[str, list[Subject]] = defaultdict(list)
         for seat in record.seats:
             subject = Subject(SubjectKind.SEAT, seat.id)
@@ -104,27 +115,26 @@ class Replay:
         for fact in known:
             for subject in seats_of[fact.deputy]:
                 self._known[fact.recorded_at][subject].facts.append(fact)
+
+    def _lay_out_petitions(self, record: Record) -> None:
+        for petition in record.petitions:
+            self._found(Subject(SubjectKind.PETITION, petition.id), petition.recorded_at, PetitionDocket, petition)
+        for event in record.petition_events:
+            self._known[event.at][Subject(SubjectKind.PETITION, event.petition)].facts.append(event)
+
+    def _lay_out_projects(self, record: Record) -> None:
         milestones = defaultdict(list)
         for milestone in record.milestones:
             milestones[milestone.project].append(milestone)
-        for petition in record.petitions:
-            self._found(Subject(SubjectKind.PETITION, petition.id), petition.recorded_at, PetitionDocket, petition)
         for project in record.projects:
             plan = milestones[project.id]
             self._found(Subject(SubjectKind.PROJECT, project.id), project.recorded_at, ProjectDocket, project, plan)
-        for event in record.petition_events:
-            self._known[event.at][Subject(SubjectKind.PETITION, event.petition)].facts.append(event)
-        for progress in record.project_events:
-            self._known[progress.at][Subject(SubjectKind.PROJECT, progress.project)].facts.append(progress)
-        for word in record.acknowledgements:
-            self._known[word.at][subject_of(word.matter)].acknowledgements.append(word)
-        for at in self._known:
-            self._plan(at)
-        self._lay_out_days()
+        for event in record.project_events:
+            self._known[event.at][Subject(SubjectKind.PROJECT, event.project)].facts.append(event)
 
     def _found(self, subject: Subject, at: datetime, kind: Callable[..., Docket], *row: object) -> None:
         self._founders[subject] = lambda: kind(*row, self.desk)
-        self._known[at][subject]  # noqa: B018 - names the instant, with or without events
+        self._known[at][subject]
 
     def _lay_out_days(self) -> None:
         day = self.desk.start_on

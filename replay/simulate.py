@@ -127,7 +127,9 @@ def _encoded(lines: Iterable[Line]) -> Iterator[str]:
 def summary_lines(summary: dict[str, Any], folder: Path) -> Iterator[str]:
     """Return the summary for people."""
     messages = summary["messages"]
-    yield f"{summary['from']} to {summary['to']}: {sum(summary['notices'].values())} notices, {sum(summary['digests'].values())} digests"
-    yield f"  {messages['sms']} SMS ({summary['sms_segments']} segments, {summary['sms_cost_yuan']:.2f} yuan), {messages['email']} e-mails"
+    notices, digests = (sum(summary[kind].values()) for kind in ("notices", "digests"))
+    sms = f"{messages['sms']} SMS ({summary['sms_segments']} segments, {summary['sms_cost_yuan']:.2f} yuan)"
+    yield f"{summary['from']} to {summary['to']}: {notices} notices, {digests} digests"
+    yield f"  {sms}, {messages['email']} e-mails"
     yield "  matters: " + ", ".join(f"{name} {count}" for name, count in summary["matters"].items())
     yield f"  details: {folder / 'summary.html'}"

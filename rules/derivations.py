@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from rules.workdays import ONE_DAY, Calendar, add_months
+from rules.workdays import ONE_DAY, SATURDAY, Calendar, add_months
 
 
 class Measure(StrEnum):
@@ -76,7 +76,7 @@ def steps(start: date, end: date, calendar: Calendar) -> list[Step]:
         day += ONE_DAY
         if calendar.is_workday(day):
             counted += 1
-            found.append(Step(day, counted, "make-up workday" if day.weekday() >= 5 else "workday"))
+            found.append(Step(day, counted, "make-up workday" if day.weekday() >= SATURDAY else "workday"))
         else:
             found.append(Step(day, None, calendar.holiday(day) or "weekend"))
     return found

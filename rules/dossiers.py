@@ -48,7 +48,7 @@ class Dossier:
         """Return what became known at each instant, in order; events of one instant in the order of the record."""
         learnt: dict[datetime, Learnt] = defaultdict(lambda: ([], []))
         if self.known_at:
-            learnt[self.known_at]  # noqa: B018 - an instant by itself, with or without events
+            learnt[self.known_at]
         for fact in sorted(self.facts, key=lambda f: getattr(f, "position", 0)):
             learnt[known(fact)][0].append(fact)
         for word in sorted(self.acknowledgements, key=attrgetter("position")):

@@ -351,4 +351,3 @@ def seat_docket(seat: Seat, desk: Desk) -> SeatDocket:
     """Return the docket of a seat under the policy's `duty.period`."""
     rolling = desk.policy.duty.period is Period.ROLLING
     return RollingSeat(seat, desk) if rolling else CalendarSeat(seat, desk)
-

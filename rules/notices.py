@@ -75,7 +75,7 @@ class Notice:
         return NoticeKey(self.matter.id, self.matter.due, self.rung, to, self.channel)
 
 
-def addressed(  # noqa: PLR0913 - a notice has that many parts
+def addressed(
     matter: Matter,
     rung: str,
     responsible: str,
@@ -223,7 +223,7 @@ def put_off(at: datetime, desk: Desk) -> datetime:
 
 
 def still_holds(notice: Notice, now: Matter | None, day: date) -> bool:
-    """Say whether a notice that is about to leave is still right (R5.7): its matter open, not moved, in the same hands."""
+    """Say whether a notice about to leave is still right: its matter open, not moved, in the same hands (R5.7)."""
     if notice.rung in ALWAYS:
         return True
     then = notice.matter

@@ -99,7 +99,7 @@ class PetitionDocket(Docket):
                 self.apply(fact)
 
     def acknowledged_in(self, facts: Sequence[Fact]) -> list[Acknowledgement]:
-        """Return the events `acknowledged`: they concern the stage open after all events of their instant (R4.3, R8)."""
+        """Return the events `acknowledged`: they concern the stage open after all others of an instant (R4.3, R8)."""
         if self.stage is Stage.CLOSED:
             return []
         events = (f for f in facts if isinstance(f, PetitionEvent) and f.event is Kind.ACKNOWLEDGED and f.office)
@@ -176,9 +176,15 @@ class PetitionDocket(Docket):
     def _wrong_extension(self, event: PetitionEvent) -> list[Refusal]:
         matter = self.open_matter
         if self._extended:
-            return [Refusal("event", event.event, "no second extension: it was extended in this round", True)]
+            return [
+                Refusal("event", event.event, "no second extension: it was extended in this round", out_of_order=True)
+            ]
         if local_day(event.at) > matter.due:
-            return [Refusal("event", event.event, f"an extension on or before the due date, {matter.due}", True)]
+            return [
+                Refusal(
+                    "event", event.event, f"an extension on or before the due date, {matter.due}", out_of_order=True
+                )
+            ]
         if event.until is None:
             return []
         if event.until <= matter.due:

@@ -23,7 +23,6 @@ from pydantic import (
 from rules.facts import SeatLevel
 
 
-
 def _most_distant_first(days: tuple[int, ...]) -> tuple[int, ...]:
     if list(days) != sorted(set(days), reverse=True):
         raise ValueError("want different days, the most distant first, such as [30, 7]")

@@ -23,7 +23,7 @@ def is_made(connection: Connection, digest: Digest, person: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def record(connection: Connection, digest: Digest, person: str, counts: Counts, at: datetime, message: int) -> None:  # noqa: PLR0913, PLR0917
+def record(connection: Connection, digest: Digest, person: str, counts: Counts, at: datetime, message: int) -> None:
     """Note that a digest was made, and which message carries it."""
     row = {
         "kind": digest.kind,

@@ -1,35 +1,54 @@
-"""How is a database opened?
+"""How is a database opened, and how is it only read?
 
-SQLite: write-ahead log, and every transaction takes the write lock when it begins, so that none fails half-way.
-Source: SQLAlchemy's page on pysqlite ("Serializable isolation / Savepoints / Transactional DDL").
-Callers: config/services.py.
+SQLite: write-ahead log, and every transaction takes the write lock when it begins, so that none fails half-way;
+one of `reading` sees a snapshot and waits for nobody. Source: SQLAlchemy's page on pysqlite ("Serializable
+isolation"). Callers: config/services.py, whoever only looks.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
-BUSY_MS: Final = 5000
+#: a long import is one transaction: whoever wants to write meanwhile waits for it
+BUSY_MS: Final = 60_000
+READING: Final = "duban_reading"
 
 
 def make_engine(url: str) -> Engine:
     """Return an engine for SQLite or PostgreSQL; nothing is opened yet."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, connect_args={"options": "-c timezone=UTC"})
     engine = create_engine(url)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     # SQLAlchemy's own BEGIN goes out; the driver must not send another.
     connection.isolation_level = None
+    # FULL: a claim that a power cut undid would be a message sent twice.
     for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    # A transaction that reads, then writes, fails at once if another wrote in between: so writers queue at BEGIN.
+    how = "DEFERRED" if connection.get_execution_options().get(READING) else "IMMEDIATE"
+    connection.exec_driver_sql(f"BEGIN {how}")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Lend a connection that sees one snapshot of the database and does not wait for those who write."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execution_options(**{READING: True})
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection

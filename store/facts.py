@@ -4,12 +4,12 @@ Callers: intake/ (which checks rows before), actors/reckoning.py, coverage.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
-from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
-from sqlalchemy import Column, Connection, Select, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 from sqlalchemy.sql.expression import ColumnElement
 
 from rules.facts import (
@@ -30,7 +30,7 @@ from rules.facts import (
     Visit,
 )
 from rules.matters import SubjectKind
-from store.schema import FACTS, KEYS
+from store.schema import FACTS, KEYS, NO_SEQ
 
 #: rows written or looked up at a time: under SQLite's limit of 32,766 parameters with 13 columns
 BATCH: Final = 2000
@@ -74,6 +74,8 @@ def _values(table: str, rows: Iterable[Row], seen: Counter[tuple[Any, ...]]) -> 
     found = []
     for row in rows:
         values = _columns(row)
+        if "target" in key:
+            values["target"] = NO_SEQ if values["seq"] is None else values["seq"]
         lead = tuple(values[name] for name in key if name != "occurrence")
         if numbered:
             values["occurrence"] = seen[lead]
@@ -113,13 +115,6 @@ def _known(connection: Connection, table: str, rows: list[dict[str, Any]]) -> di
     return {tuple(row[name] for name in key): dict(row) for row in found}
 
 
-def occurrences(connection: Connection, table: str, row: PetitionEvent | ProjectEvent) -> int:
-    """Return how many events of the same kind and instant the subject has already."""
-    target, key = FACTS[table], KEYS[table][:-1]
-    same = (target.c[name] == getattr(row, name) for name in key)
-    return connection.execute(select(func.count()).select_from(target).where(*same)).scalar_one()
-
-
 # Reading -----------------------------------------------------------------------------------
 
 
@@ -134,11 +129,7 @@ def _rows(connection: Connection, kind: type[AnyRow], query: Select[Any]) -> Ite
 def _maker(kind: type[AnyRow]) -> Any:
     """Return what makes a row of its columns, enumerations included."""
     hints = get_type_hints(kind)
-    enums = {
-        name: found
-        for name, hint in hints.items()
-        if name != "TABLES" and (found := _enum_in(hint)) is not None
-    }
+    enums = {name: found for name, hint in hints.items() if name != "TABLES" and (found := _enum_in(hint)) is not None}
 
     def make(values: dict[str, Any]) -> AnyRow:
         for name, enum in enums.items():

@@ -159,7 +159,7 @@ def sms_count(connection: Connection, people: Sequence[str], day: date) -> dict[
         .where(messages.c.channel == "sms", messages.c.kind == "notices", messages.c.state != "superseded")
         .group_by(messages.c.person)
     )
-    return {person: count for person, count in connection.execute(query)}
+    return dict(connection.execute(query).tuples().all())
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,9 @@ def may_become(state: str, new: str) -> bool:
     return new in NEXT[state]
 
 
-def put(connection: Connection, *, kind: str, person: str, channel: str, at: datetime, day: date, **words: str | None) -> int:  # noqa: PLR0913
+def put(
+    connection: Connection, *, kind: str, person: str, channel: str, at: datetime, day: date, **words: str | None
+) -> int:
     """Put a message into the outbox, and return its id. `words`: subject, body, html where they are fixed already."""
     values = {"kind": kind, "person": person, "channel": channel, "at": at, "day": day, "state": "due", **words}
     return int(connection.execute(insert(messages).values(values).returning(messages.c.id)).scalar_one())
@@ -149,10 +151,12 @@ def is_held(connection: Connection) -> bool:
 def count_by_state(connection: Connection) -> dict[str, int]:
     """Return how many messages there are in each state."""
     query = select(messages.c.state, func.count()).group_by(messages.c.state)
-    return {state: count for state, count in connection.execute(query)}
+    return dict(connection.execute(query).tuples().all())
 
 
 def oldest_due(connection: Connection) -> datetime | None:
     """Return since when the oldest message that is due has been waiting."""
-    found: datetime | None = connection.execute(select(func.min(messages.c.at)).where(messages.c.state == "due")).scalar()
+    found: datetime | None = connection.execute(
+        select(func.min(messages.c.at)).where(messages.c.state == "due")
+    ).scalar()
     return found

@@ -185,7 +185,9 @@ def set_next_rung(connection: Connection, calls: Sequence[tuple[str, datetime | 
     """Note when matters must be looked at again."""
     if calls:
         statement = (
-            update(matters).where(matters.c.id == bindparam("of")).values(next_rung_at=bindparam("at", type_=matters.c.next_rung_at.type))
+            update(matters)
+            .where(matters.c.id == bindparam("of"))
+            .values(next_rung_at=bindparam("at", type_=matters.c.next_rung_at.type))
         )
         connection.execute(statement, [{"of": ident, "at": at} for ident, at in calls])
 
@@ -225,7 +227,7 @@ class Listed:
     next_rung_at: datetime | None
 
 
-def list_matters(  # noqa: PLR0913 - one parameter for each filter
+def list_matters(
     connection: Connection,
     day: date,
     *,
@@ -254,15 +256,13 @@ def live_by_town(connection: Connection, day: date) -> dict[str, int]:
         .where(matters.c.closed.is_(None), matters.c.silent.is_(False), live)
         .group_by(matters.c.town)
     )
-    return {town: count for town, count in connection.execute(query)}
+    return dict(connection.execute(query).tuples().all())
 
 
 def count_by_status(connection: Connection, day: date) -> dict[tuple[str, str], int]:
     """Return how many matters there are, by kind and status; silent ones left out."""
     status = _status_on(day).label("status")
     query = (
-        select(matters.c.kind, status, func.count())
-        .where(matters.c.silent.is_(False))
-        .group_by(matters.c.kind, status)
+        select(matters.c.kind, status, func.count()).where(matters.c.silent.is_(False)).group_by(matters.c.kind, status)
     )
     return {(kind, how): count for kind, how, count in connection.execute(query)}

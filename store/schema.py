@@ -41,12 +41,16 @@ metadata = MetaData(
     }
 )
 
-#: what makes a row of the record the same row; `occurrence` tells apart equal events of one instant
+NO_SEQ: Final = -1
+#: texts sort by code point on both databases, whatever the locale: ids are looked up by spans
+Word: Final = String().with_variant(String(collation="C"), "postgresql")
+#: what makes a row of the record the same row: `target` is a project event's seq (NO_SEQ where it has none),
+#: `occurrence` tells apart equal events of one instant
 KEYS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(Record.TABLES, ("id",)),
     "milestones": ("project", "seq"),
     "petition_events": ("petition", "at", "event", "occurrence"),
-    "project_events": ("project", "at", "event", "occurrence"),
+    "project_events": ("project", "at", "event", "target", "occurrence"),
     "acknowledgements": ("matter", "at", "office"),
 }
 #: column → the table it refers to
@@ -78,8 +82,8 @@ SCALARS: Final[list[tuple[type, TypeEngine[Any]]]] = [
     (int, Integer()),
     (datetime, UtcDateTime()),
     (date, Date()),
-    (StrEnum, String()),
-    (str, String()),
+    (StrEnum, Word),
+    (str, Word),
 ]
 
 
@@ -102,8 +106,7 @@ def _column(table: str, name: str, hint: Any) -> Column[Any]:
 def _fact_table(name: str, row: type[Row]) -> Table:
     hints = get_type_hints(row)
     columns = [_column(name, f.name, hints[f.name]) for f in fields(row)]
-    if "occurrence" in KEYS[name]:
-        columns.append(Column("occurrence", Integer, primary_key=True, nullable=False))
+    columns += [Column(extra, Integer, primary_key=True) for extra in ("target", "occurrence") if extra in KEYS[name]]
     indexes = [Index(None, LOOKED_UP[name])] if name in LOOKED_UP else []
     return Table(name, metadata, *columns, *indexes)
 
@@ -113,16 +116,16 @@ FACTS: Final = {name: _fact_table(name, row) for name, row in Record.TABLES.item
 stale = Table(
     "stale",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("id", String, primary_key=True),
+    Column("kind", Word, primary_key=True),
+    Column("id", Word, primary_key=True),
     Column("mark", Integer, nullable=False),
 )
 subjects = Table(
     "subjects",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("id", String, primary_key=True),
-    Column("town", String, nullable=False),
+    Column("kind", Word, primary_key=True),
+    Column("id", Word, primary_key=True),
+    Column("town", Word, nullable=False),
     Column("reckoned_to", UtcDateTime, nullable=False),
     Column("next_reckon_at", UtcDateTime),
 )
@@ -130,22 +133,22 @@ Index("ix_subjects_next", subjects.c.next_reckon_at)
 matters = Table(
     "matters",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("subject", String, nullable=False),
-    Column("town", String, nullable=False),
-    Column("responsible", String, nullable=False),
-    Column("ladder", String, nullable=False),
-    Column("stage", String, nullable=False),
-    Column("cause", String, nullable=False),
+    Column("id", Word, primary_key=True),
+    Column("kind", Word, nullable=False),
+    Column("subject", Word, nullable=False),
+    Column("town", Word, nullable=False),
+    Column("responsible", Word, nullable=False),
+    Column("ladder", Word, nullable=False),
+    Column("stage", Word, nullable=False),
+    Column("cause", Word, nullable=False),
     Column("opened", Date, nullable=False),
     Column("due", Date, nullable=False),
-    Column("measure", String, nullable=False),
+    Column("measure", Word, nullable=False),
     Column("start", Date, nullable=False),
     Column("count", Integer, nullable=False),
     Column("leave", Integer, nullable=False),
     Column("began", Date, nullable=False),
-    Column("closed", String),
+    Column("closed", Word),
     Column("settled", Date),
     Column("missed_from", Date),
     Column("silent", Boolean, nullable=False),
@@ -153,7 +156,7 @@ matters = Table(
     Column("arrivals", Words, nullable=False),
     Column("slips", Integer, nullable=False),
     Column("holds", JSON, nullable=False),
-    Column("label", String, nullable=False),
+    Column("label", Word, nullable=False),
     Column("next_rung_at", UtcDateTime),
     CheckConstraint("closed IS NULL OR next_rung_at IS NULL", name="closed_has_no_rung"),
 )
@@ -169,28 +172,28 @@ Index(
 rungs = Table(
     "rungs",
     metadata,
-    Column("matter", String, primary_key=True),
+    Column("matter", Word, primary_key=True),
     Column("due", Date, primary_key=True),
-    Column("rung", String, primary_key=True),
+    Column("rung", Word, primary_key=True),
     Column("fired_at", UtcDateTime, nullable=False),
 )
 messages = Table(
     "messages",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", String, CheckConstraint("kind IN ('notices', 'digest')", name="kind"), nullable=False),
-    Column("person", String, nullable=False),
-    Column("channel", String, nullable=False),
+    Column("kind", Word, CheckConstraint("kind IN ('notices', 'digest')", name="kind"), nullable=False),
+    Column("person", Word, nullable=False),
+    Column("channel", Word, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("day", Date, nullable=False),
-    Column("state", String, nullable=False),
-    Column("reason", String),
-    Column("attempt", String, unique=True),
+    Column("state", Word, nullable=False),
+    Column("reason", Word),
+    Column("attempt", Word, unique=True),
     Column("attempts", Integer, nullable=False, default=0),
     Column("claimed_until", UtcDateTime),
     Column("sent_at", UtcDateTime),
-    Column("provider", String),
-    Column("provider_id", String),
+    Column("provider", Word),
+    Column("provider_id", Word),
     Column("subject", Text),
     Column("body", Text),
     Column("html", Text),
@@ -202,40 +205,45 @@ messages = Table(
     ),
     CheckConstraint("(state = 'sending') = (claimed_until IS NOT NULL)", name="claimed"),
 )
-Index("ix_messages_open", messages.c.state, messages.c.at, sqlite_where=messages.c.state.in_(["due", "sending"]), postgresql_where=messages.c.state.in_(["due", "sending"]))
+Index("ix_messages_open", messages.c.state, messages.c.at)
 Index("ix_messages_person", messages.c.person, messages.c.day)
 notices = Table(
     "notices",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("matter", String, nullable=False),
+    Column("matter", Word, nullable=False),
     Column("due", Date, nullable=False),
-    Column("rung", String, nullable=False),
-    Column("to_person", String, nullable=False),
-    Column("channel", String, nullable=False),
-    Column("office", String),
-    Column("responsible", String, nullable=False),
-    Column("town", String, nullable=False),
-    Column("verdict", String, nullable=False),
+    Column("rung", Word, nullable=False),
+    Column("to_person", Word, nullable=False),
+    Column("channel", Word, nullable=False),
+    Column("office", Word),
+    Column("responsible", Word, nullable=False),
+    Column("town", Word, nullable=False),
+    Column("verdict", Word, nullable=False),
     Column("rerouted", Boolean, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
     Column("leaves_at", UtcDateTime, nullable=False),
-    Column("state", String, nullable=False),
-    Column("reason", String),
+    Column("state", Word, nullable=False),
+    Column("reason", Word),
     Column("message", Integer, ForeignKey("messages.id")),
     UniqueConstraint("matter", "due", "rung", "to_person", "channel", name="uq_notices_once"),
     CheckConstraint("state IN ('waiting', 'bundled', 'superseded', 'recorded')", name="state"),
     CheckConstraint("(state = 'superseded') = (reason IS NOT NULL)", name="reason"),
 )
-Index("ix_notices_waiting", notices.c.leaves_at, sqlite_where=notices.c.state == "waiting", postgresql_where=notices.c.state == "waiting")
+Index(
+    "ix_notices_waiting",
+    notices.c.leaves_at,
+    sqlite_where=notices.c.state == "waiting",
+    postgresql_where=notices.c.state == "waiting",
+)
 Index("ix_notices_message", notices.c.message)
 digests = Table(
     "digests",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("period", String, primary_key=True),
-    Column("office", String, primary_key=True),
-    Column("person", String, primary_key=True),
+    Column("kind", Word, primary_key=True),
+    Column("period", Word, primary_key=True),
+    Column("office", Word, primary_key=True),
+    Column("person", Word, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("due_soon", Integer, nullable=False),
     Column("overdue", Integer, nullable=False),
@@ -246,25 +254,25 @@ findings = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("subject", String, nullable=False),
-    Column("text", String, nullable=False),
+    Column("kind", Word, nullable=False),
+    Column("subject", Word, nullable=False),
+    Column("text", Word, nullable=False),
     UniqueConstraint("kind", "subject", name="uq_findings_once"),
 )
 installation = Table(
     "installation",
     metadata,
-    Column("key", String, primary_key=True),
-    Column("value", String, nullable=False),
+    Column("key", Word, primary_key=True),
+    Column("value", Word, nullable=False),
 )
 audit = Table(
     "audit",
     metadata,
     Column("seq", Integer, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("action", String, nullable=False),
-    Column("subject", String, nullable=False),
+    Column("actor", Word, nullable=False),
+    Column("action", Word, nullable=False),
+    Column("subject", Word, nullable=False),
     Column("detail", JSON, nullable=False),
 )
 sandbox = Table(
@@ -272,13 +280,13 @@ sandbox = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
-    Column("channel", String, nullable=False),
-    Column("person", String, nullable=False),
-    Column("address", String, nullable=False),
+    Column("channel", Word, nullable=False),
+    Column("person", Word, nullable=False),
+    Column("address", Word, nullable=False),
     Column("subject", Text),
     Column("body", Text, nullable=False),
     Column("html", Text),
     Column("message", Integer, nullable=False),
-    Column("attempt", String, nullable=False, unique=True),
+    Column("attempt", Word, nullable=False, unique=True),
 )
 Index("ix_sandbox_latest", sandbox.c.channel, sandbox.c.id)

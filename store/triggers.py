@@ -60,4 +60,7 @@ def postgresql_triggers() -> Iterator[str]:
         "CREATE FUNCTION audit_unchanged() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'the audit trail is never changed'; END $$"
     )
-    yield "CREATE TRIGGER audit_unchanged BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_unchanged()"
+    yield (
+        "CREATE TRIGGER audit_unchanged BEFORE UPDATE OR DELETE ON audit "
+        "FOR EACH ROW EXECUTE FUNCTION audit_unchanged()"
+    )

@@ -18,6 +18,10 @@ WORDS: Final = {
 def gap_in_words(finding: Finding, house: House) -> str:
     """Return one line: what is missing, and where; no number or address."""
     kind, _, ident = finding.subject.partition(":")
-    named = {"office": house.offices, "grid": house.grids}.get(kind, {})
-    name = named[ident].name if ident in named else ident
+    if kind == "office" and ident in house.offices:
+        name = house.offices[ident].name
+    elif kind == "grid" and ident in house.grids:
+        name = house.grids[ident].name
+    else:
+        name = ident
     return f"{WORDS[finding.gap]}：{name}（{finding.subject}）"

@@ -78,7 +78,7 @@ $(STAMP): pyproject.toml uv.lock requirements.lock
 	else pip="pip --python .venv/bin/python"; fi; \
 	[ -w "$${HOME:-/nowhere}" ] || export UV_CACHE_DIR="$(CURDIR)/.venv/.uv-cache" PIP_NO_CACHE_DIR=1; \
 	if ! { $$pip install --quiet '$(UV)' \
-		&& { .venv/bin/uv sync --quiet --frozen --system-certs || .venv/bin/uv sync --quiet --frozen; }; }; then \
+		&& { .venv/bin/uv sync --quiet --frozen --compile-bytecode --system-certs || .venv/bin/uv sync --quiet --frozen --compile-bytecode; }; }; then \
 		echo "  uv could not do it: going on with pip and the same hashes, about a minute"; \
 		$$pip install --quiet --require-hashes -r requirements.lock; \
 		$$pip install --quiet --no-deps --editable .; \

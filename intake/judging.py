@@ -5,10 +5,11 @@ examining.py with what is known from here. Rules: R2.1, R4.3, R4b, R8. Callers: 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from intake.acknowledging import named_by, wrong_matter
+from intake.columns import TABLES
 from intake.existing import Existing
 from intake.faults import Fault, Where
 from intake.merging import Merged, merge, subjects
@@ -71,8 +72,7 @@ def judge(drafts: Drafts, bench: Bench) -> Judgement:
     faults = _organisation(drafts, known, bench)
     for table, rows in drafts.items():
         faults += rows_given_twice(rows, bench.where(table))
-        for draft in rows:
-            faults += wrong_references(draft, known, bench.where(table))
+    drafts = {table: [_referred(draft, known, bench, faults) for draft in rows] for table, rows in drafts.items()}
     merged = {table: _merged(table, drafts, existing) for table in EVENTS}
     projects = {*subjects("project_events", drafts.get("project_events", ()))}
     projects |= {d.row.project for d in drafts.get("milestones", ()) if "project" not in d.bad}
@@ -95,6 +95,16 @@ def judge(drafts: Drafts, bench: Bench) -> Judgement:
     for draft in drafts.get("acknowledgements", ()):
         judgement.faults += wrong_matter(draft, known, plans, bench.where("acknowledgements"))
     return judgement
+
+
+def _referred(draft: Draft, known: Known, bench: Bench, faults: list[Fault]) -> Draft:
+    """Add the faults of a row's references; return the row with these fields as bad ones."""
+    found = list(wrong_references(draft, known, bench.where(draft.table)))
+    if not found:
+        return draft
+    faults += found
+    columns = TABLES[draft.table].named
+    return replace(draft, bad=draft.bad | {columns[fault.column].field for fault in found})
 
 
 def _merged(table: str, drafts: Drafts, existing: Existing) -> Merged:

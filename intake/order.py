@@ -21,11 +21,14 @@ from rules.dockets import Desk
 from rules.facts import (
     SHANGHAI,
     Milestone,
+    OfficeKind,
     Petition,
+    PetitionEvent,
     PetitionEventKind,
     Project,
     ProjectEvent,
     ProjectEventKind,
+    local_day,
 )
 from rules.petitions import PetitionDocket
 from rules.projects import ProjectDocket
@@ -33,8 +36,8 @@ from rules.refusals import Refusal
 
 #: what of a petition or project decides which events it admits
 DECIDES: Final[Mapping[str, frozenset[str]]] = {
-    "petitions": frozenset({"id", "town", "level", "recorded_at"}),
-    "projects": frozenset({"id", "town", "office", "recorded_at"}),
+    "petitions": frozenset({"id", "level", "recorded_at"}),
+    "projects": frozenset({"id", "recorded_at"}),
 }
 SUBJECTS: Final = {"petition_events": "petitions", "project_events": "projects"}
 
@@ -98,9 +101,9 @@ class Order:
         steps = self._steps(story, too_early)
         fresh = self._fresh(row, milestones)
         if self.court.thorough:
-            lost = [d.row for d in orphans if d.bad.isdisjoint({"at", "event"})]
+            lost = [draft for draft in orphans if draft.bad.isdisjoint({"at", "event"})]
             steps, verdicts, taken = judge(fresh, steps, milestones, lost)
-            orphans[:] = [d for d in orphans if d.row not in taken]
+            orphans[:] = [draft for draft in orphans if draft not in taken]
         else:
             verdicts = walk(fresh, steps)
         self._report(steps, verdicts, found)
@@ -142,23 +145,31 @@ class Order:
 
     def _report(self, steps: Sequence[Step], verdicts: Sequence[Verdict], found: Draft | Petition | Project) -> None:
         culprit = found if isinstance(found, Draft) else None
+        is_sure = True
         for step, verdict in zip(steps, verdicts, strict=True):
             if step.draft is not None:
                 culprit = step.draft
-                self.faults += [self._fault(step.draft, r) for r in verdict if not self._is_known(step, r)]
+                refusals = [r for r in verdict if not self._is_known(step, r)]
+                self.faults += [self._fault(step.draft, r) for r in refusals if is_sure or not _hangs(step.event, r)]
             elif out_of_order(verdict) and culprit is not None:
                 # What was good on record is not any more: the row of the file before it did that.
                 self.faults.append(self._blame(culprit, step.event, verdict[0]))
                 culprit = None
+            # From an event on that stands for another, due dates are not sure.
+            is_sure = is_sure and step.reading is None
 
     def _is_known(self, step: Step, refusal: Refusal) -> bool:
         """Say whether a refusal only repeats another fault of the row, or of what it refers to."""
         assert step.draft is not None  # noqa: S101 - asked of the file's rows only
         if TABLES[self.table].named[refusal.column].field in step.draft.bad:
             return True
-        house, office = self.court.desk.house, getattr(step.event, "office", None)
-        in_doubt = not house.municipal or office in self.court.known.doubtful
-        return refusal.column == "office" and bool(office) and in_doubt
+        event = step.event
+        if refusal.column != "office" or not isinstance(event, PetitionEvent) or event.office is None:
+            return False
+        house, subject = self.court.desk.house, self.subjects[event.petition]
+        town = (subject.row if isinstance(subject, Draft) else subject).town
+        in_doubt = town not in house.offices or house.offices[town].kind is not OfficeKind.TOWN
+        return in_doubt or not house.municipal or event.office in self.court.known.doubtful
 
     def _fault(self, draft: Draft, refusal: Refusal) -> Fault:
         column = TABLES[self.table].named[refusal.column]
@@ -203,6 +214,13 @@ class Order:
                 if step.draft is not None and planned[after].planned < planned[before].planned:
                     problem = f"puts the plan out of order: milestone {after} {out_of_plan(planned[before])}"
                     self.warnings.append(self.where.fault(step.draft.number, "date", event.day, problem))
+
+
+def _hangs(event: Event, refusal: Refusal) -> bool:
+    """Say whether a refusal hangs on the days of events before."""
+    if isinstance(event, PetitionEvent):
+        return refusal.column == "until"
+    return refusal.column == "date" and event.day is not None and event.day <= local_day(event.at)
 
 
 def _moment(step: Step) -> tuple[datetime, bool, int]:

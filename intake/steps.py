@@ -116,38 +116,43 @@ def _mended(event: Event, wrong: AbstractSet[str], docket: Judge, days: Sequence
 
 
 def judge(
-    fresh: Fresh, steps: list[Step], milestones: Sequence[Milestone] = (), orphans: Sequence[Event] = ()
-) -> tuple[list[Step], list[Verdict], list[Event]]:
-    """Return the steps with the verdicts of the best reading, and the orphans that belong among them.
+    fresh: Fresh, steps: list[Step], milestones: Sequence[Milestone] = (), orphans: Sequence[Draft] = ()
+) -> tuple[list[Step], list[Verdict], list[Draft]]:
+    """Return the steps of the best reading with their verdicts, and the orphans that belong among them.
 
-    `orphans` are events of the file whose petition or project cannot be told.
+    `orphans` are rows of events whose petition or project cannot be told.
     """
     verdicts = walk(fresh, steps)
-    if not disorder(verdicts) or len(steps) > MOST_STEPS:
+    if not any(verdicts) or len(steps) > MOST_STEPS:
         return steps, verdicts, []
     steps, found = _with_orphans(fresh, steps, orphans)
-    moved = _moved(fresh, steps)
-    if moved is not None:
-        return *moved, found
-    return steps, walk(fresh, _explained(fresh, steps, milestones)), found
+    explained = _explained(fresh, steps, milestones)
+    verdicts = walk(fresh, explained)
+    moved = _moved(fresh, steps, disorder(verdicts))
+    return (*moved, found) if moved is not None else (explained, verdicts, found)
 
 
-def _with_orphans(fresh: Fresh, steps: list[Step], orphans: Sequence[Event]) -> tuple[list[Step], list[Event]]:
-    """Add the orphans with which fewer events are out of order."""
-    found: list[Event] = []
+def _with_orphans(fresh: Fresh, steps: list[Step], orphans: Sequence[Draft]) -> tuple[list[Step], list[Draft]]:
+    """Add the orphans with which fewer events are refused."""
+    found: list[Draft] = []
     for orphan in orphans[:MOST_ORPHANS]:
-        before = disorder(walk(fresh, steps))
-        at = sum(step.event.at <= orphan.at for step in steps)
-        trial = [*steps[:at], Step(orphan), *steps[at:]]
-        if disorder(walk(fresh, trial)) < before:
+        before = sum(map(bool, walk(fresh, steps)))
+        at = sum(_stands_before(step, orphan) for step in steps)
+        trial = [*steps[:at], Step(orphan.row), *steps[at:]]
+        if sum(map(bool, walk(fresh, trial))) < before:
             steps = trial
             found.append(orphan)
     return steps, found
 
 
-def _moved(fresh: Fresh, steps: list[Step]) -> tuple[list[Step], list[Verdict]] | None:
-    """Put one event at its place in the file, if its time is what is out of order."""
-    plain = disorder(walk(fresh, steps))
+def _stands_before(step: Step, orphan: Draft) -> bool:
+    if step.event.at != orphan.row.at:
+        return bool(step.event.at < orphan.row.at)
+    return step.draft is None or step.draft.number < orphan.number
+
+
+def _moved(fresh: Fresh, steps: list[Step], least: int) -> tuple[list[Step], list[Verdict]] | None:
+    """Put one event at its place in the file, if fewer than `least` are refused when its time is what is wrong."""
     best = None
     for i, step in enumerate(steps):
         rest = steps[:i] + steps[i + 1 :]
@@ -155,8 +160,8 @@ def _moved(fresh: Fresh, steps: list[Step]) -> tuple[list[Step], list[Verdict]] 
         if place is None or place == i:
             continue
         verdicts = walk(fresh, [*rest[:place], step, *rest[place:]])
-        if disorder(verdicts) + 1 < plain:
-            plain = disorder(verdicts) + 1
+        if disorder(verdicts) + 1 < least:
+            least = disorder(verdicts) + 1
             stands = (
                 f"a time between those of its neighbours in the file, or its place in the order of {step.event.event}"
             )
@@ -192,11 +197,8 @@ def _explained(fresh: Fresh, steps: list[Step], milestones: Sequence[Milestone])
 
 
 def _is_doubtful(step: Step, verdict: Verdict) -> bool:
-    if out_of_order(verdict):
-        return True
-    decisive = DECISIVE.get(step.event.event)
-    bad = step.draft.bad if step.draft else frozenset()
-    return decisive is not None and (decisive in bad or any(r.column == decisive for r in verdict))
+    """Say whether the event may have been another: it is refused, or what decides where it leads cannot be read."""
+    return bool(verdict) or (step.draft is not None and DECISIVE.get(step.event.event) in step.draft.bad)
 
 
 def _readings(event: Event, milestones: Sequence[Milestone]) -> Iterator[tuple[Event, ...]]:

@@ -6,6 +6,7 @@ Source: INTERFACES "duban simulate". Callers: daemon/cli, tests, the policy work
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rules.policy import Policy
 Line = dict[str, Any]
 
 
+@lru_cache(maxsize=16_384)
 def local_iso(at: datetime) -> str:
     """Return an instant as the record's readers write it, such as `2026-03-31T09:00:00+08:00`."""
     return at.astimezone(SHANGHAI).isoformat()

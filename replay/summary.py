@@ -4,19 +4,21 @@ Source: INTERFACES "duban simulate" (summary.json, summary.html). Callers: repla
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 from replay.charts import bar_chart
 from replay.engine import Replay
 from rules.facts import Channel, local_day
 from rules.matters import Matter
 from rules.notices import Verdict
+from rules.workdays import ONE_DAY
 from templates.pages import page
 from templates.wording import segments
 
 Summary = dict[str, Any]
+WEEK: Final = timedelta(days=7)
 
 
 def summarise(run: Replay, *, sms_price: float) -> Summary:
@@ -59,22 +61,30 @@ def _by_day(messages: dict[tuple[Any, str, Channel], tuple[str, str]]) -> list[d
 
 def _overdue(run: Replay) -> list[dict[str, Any]]:
     """Return, for the Sunday of each week, how many matters of each town were overdue then."""
-    matters = [m for m in run.matters() if not m.silent and m.due < run.last]
-    day = run.desk.start_on + timedelta(days=6 - run.desk.start_on.weekday())
-    rows = []
-    while day <= run.last:
-        year, week, _ = day.isocalendar()
-        towns = Counter(m.town for m in matters if _was_overdue(m, day))
-        rows.append({"week": f"{year}-W{week:02d}", **dict(sorted(towns.items()))})
-        day += timedelta(days=7)
-    return rows
+    sunday = _sunday_on_or_after(run.desk.start_on)
+    weeks: dict[date, Counter[str]] = {}
+    while sunday <= run.last:
+        weeks[sunday] = Counter()
+        sunday += WEEK
+    for matter in run.matters():
+        if not matter.silent:
+            for sunday in _sundays_overdue(matter, run.last):
+                if sunday in weeks:
+                    weeks[sunday][matter.town] += 1
+    return [{"week": f"{day:%G-W%V}", **dict(sorted(towns.items()))} for day, towns in weeks.items()]
 
 
-def _was_overdue(matter: Matter, day: date) -> bool:
-    if matter.due >= day or matter.opened > day or matter.began > day:
-        return False
-    ended = min(d for d in (matter.settled, matter.missed_from, date.max) if d is not None)
-    return day < ended
+def _sundays_overdue(matter: Matter, last: date) -> Iterator[date]:
+    """Yield the Sundays on which a matter was known and overdue."""
+    ended = min(d for d in (matter.settled, matter.missed_from, last + ONE_DAY) if d is not None)
+    sunday = _sunday_on_or_after(max(matter.due + ONE_DAY, matter.began))
+    while sunday < ended:
+        yield sunday
+        sunday += WEEK
+
+
+def _sunday_on_or_after(day: date) -> date:
+    return day + timedelta(days=6 - day.weekday())
 
 
 def _names(rows: Iterable[dict[str, Any]], label: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ def local_day(instant: datetime) -> date:
     return instant.astimezone(SHANGHAI).date()
 
 
+@lru_cache(maxsize=16_384)
 def midnight(day: date) -> datetime:
     """Return the instant (UTC) at which `day` begins in Shanghai.
 

@@ -49,7 +49,7 @@ class Person:
 
     def used(self, wanted: Iterable[Channel]) -> tuple[Channel, ...]:
         """Return the channels on which a notice meant for `wanted` goes out (R5.5)."""
-        return tuple(c for c in wanted if c in self.channels) or self.channels[:1]
+        return tuple([c for c in wanted if c in self.channels]) or self.channels[:1]
 
 
 def _person(who: Contact | Deputy) -> Person:

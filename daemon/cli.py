@@ -40,6 +40,22 @@ def up(demo: bool, port: int | None) -> None:  # noqa: FBT001 - a command's flag
     run_up(demo=demo, port=port)
 
 
+@main.command()
+def daemon() -> None:
+    """Run the clock of a set-up of several processes; DUBAN_REDIS_URL names their broker."""
+    from daemon.processes import run_daemon
+
+    run_daemon()
+
+
+@main.command()
+def worker() -> None:
+    """Do what the daemon rings for; run as many as you like."""
+    from daemon.processes import run_worker
+
+    run_worker()
+
+
 # The record ---------------------------------------------------------------------------------
 
 

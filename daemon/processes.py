@@ -1,6 +1,7 @@
-"""How does everything run in one process, and stop without loss?
+"""How do the processes run, and stop without loss?
 
-`duban up`: the clock's loop, the workers of the embedded broker, and the terminal view. Callers: daemon/cli.
+`duban up` runs the clock and the workers of an embedded broker in one; `duban daemon` and `duban worker` run them
+apart, with a broker on Redis between them. Callers: daemon/cli, daemon/up.
 """
 
 import logging
@@ -11,14 +12,14 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Final
 
+import dramatiq
 import structlog
-from dramatiq import Worker
 from sqlalchemy import Connection
 
-from actors.bells import Watch, embedded_broker, hang_bells
+from actors.bells import Watch, embedded_broker, hang_bells, redis_broker
 from actors.calendar_watch import notice_change
 from actors.desks import Desks, note_start
-from config.services import Services
+from config.services import Services, open_services
 from daemon.clockwork import Clockwork
 from store import installation, migrating
 
@@ -82,18 +83,69 @@ def working(services: Services, watch: Watch = lambda *_: None) -> Iterator[Desk
     desks = Desks(services)
     broker = embedded_broker()
     bells = hang_bells(services, desks, broker, watch)
-    worker = Worker(broker, worker_threads=THREADS, worker_timeout=100)
     clockwork = Clockwork(services, desks, bells)
     loop = threading.Thread(target=clockwork.run, name="clockwork")
+    with _workers(broker):
+        loop.start()
+        try:
+            yield desks
+        finally:
+            clockwork.stop()
+            loop.join()
+
+
+@contextmanager
+def _workers(broker: dramatiq.Broker) -> Iterator[None]:
+    """Run the threads that do what is rung for; on leaving, let the work in hand end."""
+    worker = dramatiq.Worker(broker, worker_threads=THREADS, worker_timeout=100)
     worker.start()
-    loop.start()
     try:
-        yield desks
+        yield
     finally:
-        clockwork.stop()
-        loop.join()
         worker.stop()
         broker.close()
+
+
+class NoBroker(RuntimeError):
+    """Several processes need a broker that they share."""
+
+
+def _shared_broker(services: Services) -> dramatiq.Broker:
+    if services.clock.is_drill:
+        raise WrongClock("a drill has one clock, so it runs in one process: duban up; or unset DUBAN_CLOCK")
+    if services.settings.redis_url is None:
+        raise NoBroker("DUBAN_REDIS_URL is not set: want redis://host:port/0, or run everything in one by duban up")
+    return redis_broker(services.settings.redis_url)
+
+
+def run_daemon() -> None:
+    """Run the clock of a production set-up until SIGTERM; the work is done by workers."""
+    quiet_logs(logging.INFO)
+    stopping = stop_on_signals()
+    services = open_services()
+    broker = _shared_broker(services)
+    prepare(services)
+    with services.engine.begin() as connection:
+        claim_for_clock(connection, services)
+    desks = Desks(services)
+    clockwork = Clockwork(services, desks, hang_bells(services, desks, broker))
+    loop = threading.Thread(target=clockwork.run, name="clockwork")
+    loop.start()
+    stopping.wait()
+    clockwork.stop()
+    loop.join()
+    broker.close()
+
+
+def run_worker() -> None:
+    """Do what the daemon rings for, until SIGTERM."""
+    quiet_logs(logging.INFO)
+    stopping = stop_on_signals()
+    services = open_services()
+    broker = _shared_broker(services)
+    hang_bells(services, Desks(services), broker)
+    with _workers(broker):
+        stopping.wait()
 
 
 def stop_on_signals() -> threading.Event:

@@ -56,10 +56,10 @@ def explained(err: Exception) -> tuple[str, int]:
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
     from config.layers import WrongSettings
-    from daemon.processes import WrongClock
+    from daemon.processes import NoBroker, WrongClock
     from store.migrating import WrongSchema
 
-    if isinstance(err, (WrongSettings, WrongClock)):
+    if isinstance(err, (WrongSettings, WrongClock, NoBroker)):
         return str(err), BAD_INPUT
     if isinstance(err, WrongSchema):
         return str(err), OUT_OF_REACH

@@ -116,6 +116,8 @@ class Examination:
             judgement = judge(self.drafts, bench)
             if not judgement.faults:
                 return judgement, dropped
+            if all(row_key(fault) in gone for fault in judgement.faults):
+                raise RuntimeError(f"dropping rows does not end: {judgement.faults[0]}")
             dropped += [(row_key(fault), _dependent(fault)) for fault in judgement.faults]
 
     # Tables that stream -------------------------------------------------------------------

@@ -39,6 +39,9 @@ DECIDES: Final[Mapping[str, frozenset[str]]] = {
     "petitions": frozenset({"id", "level", "recorded_at"}),
     "projects": frozenset({"id", "recorded_at"}),
 }
+#: petitions or projects for which the one mistake behind several refusals is looked for; further ones are
+#: judged as they stand: where thousands are wrong, the file as a whole is
+PATIENCE: Final = 500
 SUBJECTS: Final = {"petition_events": "petitions", "project_events": "projects"}
 
 
@@ -71,6 +74,7 @@ class Order:
     plans: Plans | None = None
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
+    _patience: int = PATIENCE
 
     def judge(self, drafts: Sequence[Draft], on_record: Mapping[str, Sequence[Event]]) -> None:
         """Judge all events; `faults` and `warnings` tell the outcome."""
@@ -100,12 +104,14 @@ class Order:
         milestones = self.plans.of(name) if self.plans else []
         steps = self._steps(story, too_early)
         fresh = self._fresh(row, milestones)
-        if self.court.thorough:
-            lost = [draft for draft in orphans if draft.bad.isdisjoint({"at", "event"})]
-            steps, verdicts, taken = judge(fresh, steps, milestones, lost)
+        verdicts = walk(fresh, steps)
+        if any(verdicts) and self.court.thorough and self._patience:
+            self._patience -= 1
+            timeless = [replace(d, bad=d.bad | {"at"}) for d in story.drafts if d.number in too_early or "at" in d.bad]
+            lost = [draft for draft in timeless if "event" not in draft.bad]
+            lost += [draft for draft in orphans if draft.bad.isdisjoint({"at", "event"})]
+            steps, verdicts, taken = judge(fresh, steps, verdicts, milestones, lost)
             orphans[:] = [draft for draft in orphans if draft not in taken]
-        else:
-            verdicts = walk(fresh, steps)
         self._report(steps, verdicts, found)
         if milestones:
             self._warn_of_plans(steps, verdicts, milestones)
@@ -155,8 +161,7 @@ class Order:
                 # What was good on record is not any more: the row of the file before it did that.
                 self.faults.append(self._blame(culprit, step.event, verdict[0]))
                 culprit = None
-            # From an event on that stands for another, due dates are not sure.
-            is_sure = is_sure and step.reading is None
+            is_sure = is_sure and step.is_sure
 
     def _is_known(self, step: Step, refusal: Refusal) -> bool:
         """Say whether a refusal only repeats another fault of the row, or of what it refers to."""

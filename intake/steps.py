@@ -58,6 +58,13 @@ class Step:
     event: Event
     draft: Draft | None = None
     reading: tuple[Event, ...] | None = None  #: what is applied in its stead
+    is_guess: bool = False  #: whether its time is only supposed
+
+    @property
+    def is_sure(self) -> bool:
+        """Say whether the days that follow from the event are known."""
+        unread = self.draft is not None and bool(self.draft.bad & {"until", "day"})
+        return self.reading is None and not self.is_guess and not unread
 
 
 def out_of_order(verdict: Verdict) -> bool:
@@ -116,14 +123,19 @@ def _mended(event: Event, wrong: AbstractSet[str], docket: Judge, days: Sequence
 
 
 def judge(
-    fresh: Fresh, steps: list[Step], milestones: Sequence[Milestone] = (), orphans: Sequence[Draft] = ()
+    fresh: Fresh,
+    steps: list[Step],
+    verdicts: list[Verdict],
+    milestones: Sequence[Milestone] = (),
+    orphans: Sequence[Draft] = (),
 ) -> tuple[list[Step], list[Verdict], list[Draft]]:
     """Return the steps of the best reading with their verdicts, and the orphans that belong among them.
 
-    `orphans` are rows of events whose petition or project cannot be told.
+    `verdicts` are those of the steps as they stand; there is a refusal among them.
+
+    `orphans` are rows of events of which it cannot be told whose they are, or when they were.
     """
-    verdicts = walk(fresh, steps)
-    if not any(verdicts) or len(steps) > MOST_STEPS:
+    if len(steps) > MOST_STEPS:
         return steps, verdicts, []
     steps, found = _with_orphans(fresh, steps, orphans)
     explained = _explained(fresh, steps, milestones)
@@ -133,16 +145,34 @@ def judge(
 
 
 def _with_orphans(fresh: Fresh, steps: list[Step], orphans: Sequence[Draft]) -> tuple[list[Step], list[Draft]]:
-    """Add the orphans with which fewer events are refused."""
+    """Add the orphans with which fewer events are refused, each where it mends most."""
     found: list[Draft] = []
     for orphan in orphans[:MOST_ORPHANS]:
-        before = sum(map(bool, walk(fresh, steps)))
-        at = sum(_stands_before(step, orphan) for step in steps)
-        trial = [*steps[:at], Step(orphan.row), *steps[at:]]
-        if sum(map(bool, walk(fresh, trial))) < before:
-            steps = trial
+        least = sum(map(bool, walk(fresh, steps)))
+        if not least:
+            break
+        best = None
+        for place in _places(orphan, steps):
+            refused = sum(map(bool, walk(fresh, trial := _inserted(orphan, place, steps))))
+            if refused < least:
+                best, least = trial, refused
+        if best is not None:
+            steps = best
             found.append(orphan)
     return steps, found
+
+
+def _places(orphan: Draft, steps: Sequence[Step]) -> Iterable[int]:
+    """Return where an orphan may stand: at its time, or anywhere if that cannot be read."""
+    if "at" in orphan.bad:
+        return range(len(steps))
+    return (sum(_stands_before(step, orphan) for step in steps),)
+
+
+def _inserted(orphan: Draft, place: int, steps: Sequence[Step]) -> list[Step]:
+    is_guess = "at" in orphan.bad
+    event = replace(orphan.row, at=steps[place].event.at) if is_guess else orphan.row
+    return [*steps[:place], Step(event, is_guess=is_guess), *steps[place:]]
 
 
 def _stands_before(step: Step, orphan: Draft) -> bool:

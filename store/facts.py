@@ -121,7 +121,7 @@ def _known(connection: Connection, table: str, rows: list[dict[str, Any]]) -> di
 def _rows(connection: Connection, kind: type[AnyRow], query: Select[Any]) -> Iterator[AnyRow]:
     names = [f.name for f in fields(kind)]
     make = _maker(kind)
-    result = connection.execution_options(yield_per=BATCH).execute(query)
+    result = connection.execute(query, execution_options={"yield_per": BATCH})
     for row in result.mappings():
         yield make({name: row[name] for name in names})
 

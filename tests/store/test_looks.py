@@ -1,0 +1,157 @@
+"""Does a look when nothing is due cost the same at any size? Each asks an index, of thousands of rows."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import Select, event, insert, text
+
+from store import notices, outbox, projection
+from store.schema import messages, stale, subjects
+from store.schema import notices as notice_table
+from tests.store.matters import matter
+
+NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
+MANY = 5000
+LOOKS = {
+    "subjects due": lambda c: projection.subjects_due(c, NOW, 500),
+    "matters due": lambda c: projection.matters_due(c, NOW, 2000),
+    "next reckoning": projection.next_reckon_at,
+    "next rung": projection.next_rung_at,
+    "next leaving": notices.next_leaving,
+    "what waits": lambda c: notices.waiting(c, NOW),
+    "what can be claimed": lambda c: outbox.claimable(c, NOW, 1000),
+    "is the outbox busy": lambda c: outbox.is_busy(c, NOW),
+    "what is stranded": lambda c: outbox.strand(c, NOW),
+}
+
+
+def later(number):
+    return NOW + timedelta(hours=1 + number)
+
+
+def _fill(connection):
+    """Thousands of each, none of which is due by now."""
+    day = date(2026, 3, 31)
+    made = [matter(f"visit:S{n}:2026-03") for n in range(MANY)]
+    projection.save_matters(connection, [(m, later(n) if n % 2 else None) for n, m in enumerate(made)])
+    connection.execute(
+        insert(subjects),
+        [
+            {"kind": "seat", "id": f"S{n}", "town": "T1", "reckoned_to": NOW, "next_reckon_at": later(n)}
+            for n in range(MANY)
+        ],
+    )
+    message = {"kind": "notices", "person": "p", "channel": "sms", "day": day, "state": "accepted", "attempts": 1}
+    connection.execute(insert(messages), [message | {"at": NOW} for n in range(MANY)])
+    connection.execute(insert(messages).values(message | {"state": "due", "at": later(1)}))
+    notice = {
+        "due": day, "rung": "overdue", "to_person": "p", "channel": "sms", "responsible": "p", "town": "T1",
+        "verdict": "sent", "rerouted": False, "decided_at": NOW, "leaves_at": NOW,
+    }  # fmt: skip
+    connection.execute(
+        insert(notice_table),
+        [
+            notice | {"matter": m.id, "state": "waiting" if n < 9 else "bundled", "leaves_at": later(n)}
+            for n, m in enumerate(made)
+        ],
+    )
+    connection.execute(text("ANALYZE"))
+
+
+@pytest.fixture(scope="module")
+def filled_sqlite(sqlite_with_schema, tmp_path_factory):
+    import shutil
+
+    from store.engine import make_engine
+
+    file = tmp_path_factory.mktemp("filled") / "duban.sqlite"
+    shutil.copy(sqlite_with_schema, file)
+    engine = make_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        _fill(connection)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def filled_postgres(postgres_server):
+    from store.engine import make_engine
+    from tests.store.databases import with_schema
+
+    with postgres_server.database() as url:
+        with_schema(url)
+        engine = make_engine(url)
+        with engine.begin() as connection:
+            _fill(connection)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def filled(request):
+    """A database with thousands of rows of which none is due."""
+    engine = request.getfixturevalue(f"filled_{request.param}")
+    with engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
+
+
+def plan_of(connection, look):
+    """How does the database go about the statements of a look? One line for each step that reads a table."""
+    seen = []
+
+    def note(_connection, _cursor, statement, parameters, _context, _many):
+        seen.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    look(connection)
+    event.remove(connection, "before_cursor_execute", note)
+    steps = []
+    for statement, parameters in seen:
+        if statement.startswith(("SELECT installation", "SELECT value")) or " FROM installation" in statement:
+            continue  # a look at one row by its key
+        explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN (FORMAT JSON) "
+        rows = connection.exec_driver_sql(explain + statement, parameters).fetchall()
+        if connection.dialect.name == "sqlite":
+            steps += [row[3] for row in rows]
+        else:
+            plan = rows[0][0] if not isinstance(rows[0][0], str) else json.loads(rows[0][0])
+            steps += list(_nodes(plan[0]["Plan"]))
+    return steps
+
+
+def _nodes(node):
+    yield f"{node['Node Type']} {node.get('Relation Name', '')} {node.get('Index Name', '')}".strip()
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def reads_all(step):
+    """Does a step of a plan read a whole table?"""
+    return step.startswith("Seq Scan") or (step.startswith("SCAN ") and "INDEX" not in step)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_look_asks_an_index(filled, look):
+    steps = plan_of(filled, LOOKS[look])
+    assert any("ix_" in step for step in steps), steps
+    assert not any(reads_all(step) for step in steps), steps
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_look_finds_nothing_due(filled, look):
+    found = LOOKS[look](filled)
+    assert not found if not isinstance(found, datetime) else found > NOW
+
+
+def test_a_plan_that_reads_a_whole_table_is_seen(filled):
+    query: Select = subjects.select().where(subjects.c.town == "T1")
+    assert any(reads_all(step) for step in plan_of(filled, lambda c: c.execute(query).all()))
+
+
+def test_whether_anything_is_marked_is_one_row(filled):
+    assert not projection.any_stale(filled)
+    filled.execute(insert(stale), [{"kind": "deputy", "id": f"D{n}", "mark": 1} for n in range(3)])
+    assert projection.any_stale(filled)
+    assert len(projection.take_stale(filled, 2)) == 2

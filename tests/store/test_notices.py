@@ -1,0 +1,211 @@
+"""What is on record of a notice, and is it decided once for ever? (R5.5 to R5.11)"""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from rules.facts import Channel
+from rules.ladders import Fired
+from rules.notices import Notice, Verdict
+from rules.offices import Person
+from store import digests, findings, installation, notices, outbox, sandbox
+from tests.store.matters import matter
+
+NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MATTER = matter("visit:S1:2026-03")
+
+
+def person(ident="deputy:DA", office=None):
+    return Person(ident, "李甲", "", office, (Channel.SMS, Channel.EMAIL), "13800000001", "da@example.cn")
+
+
+def notice(rung="remind-2", **cells):
+    given = {"matter": MATTER, "rung": rung, "person": person(), "channel": Channel.SMS, "verdict": Verdict.SENT}
+    return Notice(**given | cells)
+
+
+def decide(connection, *decided, at=NOW, leaves=None):
+    notices.decide(connection, decided, decided_at=at, leaves_at=leaves or at)
+
+
+def rows(connection, **filters):
+    return [told.notice for told in notices.list_notices(connection, **filters)]
+
+
+def message(connection, who="deputy:DA", channel="sms", kind="notices", day=date(2026, 3, 31)):
+    return outbox.put(connection, kind=kind, person=who, channel=channel, at=NOW, day=day)
+
+
+def bundle(connection, *found, into):
+    notices.bundle(connection, [row.id for row in found], into, NOW)
+
+
+def test_a_notice_that_was_decided_before_is_passed_over_for_ever(connection):
+    decide(connection, notice())
+    (first,) = rows(connection)
+    notices.supersede(connection, [first.id], "settled")
+    decide(connection, notice(rerouted=True), at=NOW + HOUR)
+    (again,) = rows(connection)
+    assert again == replace(first, state="superseded", reason="settled")
+
+
+def test_a_notice_is_kept_with_all_it_says(connection):
+    clerk = person("contact:C1", "T1")
+    late = replace(MATTER, town="T2", responsible="office:D1")
+    decide(connection, notice("climb-1", matter=late, person=clerk, channel=Channel.EMAIL, rerouted=True), leaves=NOW + HOUR)
+    (row,) = rows(connection)
+    assert (row.matter, row.due, row.rung, row.to_person, row.channel) == (
+        "visit:S1:2026-03", date(2026, 3, 31), "climb-1", "contact:C1", "email",
+    )  # fmt: skip
+    assert (row.office, row.responsible, row.town, row.rerouted) == ("T1", "office:D1", "T2", True)
+    assert (row.decided_at, row.leaves_at, row.state, row.message) == (NOW, NOW + HOUR, "waiting", None)
+    assert notices.find(connection, row.id) == row
+    assert notices.find(connection, 4711) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [(Verdict.SENT, "waiting"), (Verdict.UNDELIVERABLE, "waiting"), (Verdict.SKIPPED, "recorded")],
+)
+def test_what_gave_way_does_not_wait(connection, verdict, state):
+    decide(connection, notice(verdict=verdict))
+    assert [row.state for row in rows(connection)] == [state]
+
+
+def test_a_notice_waits_until_it_leaves(connection):
+    assert notices.next_leaving(connection) is None
+    decide(connection, notice("overdue"), leaves=NOW + HOUR)
+    decide(connection, notice("remind-2"), leaves=NOW + 2 * HOUR)
+    assert notices.next_leaving(connection) == NOW + HOUR
+    assert notices.waiting(connection, NOW) == []
+    (leaving,) = notices.waiting(connection, NOW + HOUR)
+    notices.put_off(connection, [leaving.id], NOW + 3 * HOUR)
+    assert notices.next_leaving(connection) == NOW + 2 * HOUR
+    assert [row.rung for row in notices.waiting(connection, NOW + 3 * HOUR)] == ["overdue", "remind-2"]
+
+
+def test_a_message_carries_the_notices_that_still_hold(connection):
+    decide(connection, notice("overdue"), notice("climb-1"))
+    found = rows(connection)
+    ident = message(connection)
+    bundle(connection, *found, into=ident)
+    notices.supersede(connection, [found[0].id], "settled")
+    assert [row.id for row in notices.in_message(connection, ident)] == [found[1].id]
+    assert notices.waiting(connection, NOW) == []
+
+
+def test_whom_the_climb_reached_are_those_whose_notice_has_left(connection):
+    reached, waits, gone = (person(f"contact:C{n}", "T1") for n in (1, 2, 3))
+    decide(connection, notice("climb-1", person=reached), notice("climb-2", person=waits), notice("overdue"))
+    decide(connection, notice("climb-2", person=gone), notice("climb-1", person=gone, verdict=Verdict.SKIPPED, channel=Channel.EMAIL))
+    for row in rows(connection):
+        if row.to_person in ("contact:C1", "deputy:DA"):
+            bundle(connection, row, into=message(connection))
+        if row.to_person == "contact:C3":
+            notices.supersede(connection, [row.id], "settled")
+    assert notices.reached(connection, [MATTER.id, "visit:S2:2026-03"]) == {MATTER.id: ["contact:C1"]}
+
+
+def test_whom_the_climb_reached_is_told_once_whatever_the_rung_and_channel(connection):
+    clerk = person("contact:C1", "T1")
+    moved = replace(MATTER, due=date(2026, 4, 3))
+    decide(
+        connection,
+        notice("climb-1", person=clerk),
+        notice("climb-1", person=clerk, channel=Channel.EMAIL),
+        notice("climb-1", person=clerk, matter=moved),
+    )
+    bundle(connection, *rows(connection), into=message(connection))
+    assert notices.reached(connection, [MATTER.id]) == {MATTER.id: ["contact:C1"]}
+
+
+def test_the_rungs_that_were_dealt_with_are_known_by_matter_and_due_date(connection):
+    earlier, later = Fired(date(2026, 3, 31), "overdue"), Fired(date(2026, 4, 9), "overdue")
+    for _ in range(2):
+        notices.record_fired(connection, [(MATTER.id, earlier), (MATTER.id, later), ("visit:S2:2026-03", earlier)], NOW)
+    assert notices.fired(connection, [MATTER.id, "visit:S3:2026-03"]) == {MATTER.id: {earlier, later}}
+
+
+def test_a_day_counts_the_sms_of_notices_that_were_not_superseded(connection):
+    message(connection)
+    message(connection)
+    message(connection, channel="email")
+    message(connection, kind="digest")
+    message(connection, day=date(2026, 4, 1))
+    message(connection, who="deputy:DB")
+    gone = message(connection)
+    outbox.claim(connection, gone, now=NOW, attempt="a", lease_s=30)
+    outbox.settle(connection, gone, "a", "superseded", reason="settled")
+    assert notices.sms_count(connection, ["deputy:DA", "deputy:DC"], date(2026, 3, 31)) == {"deputy:DA": 2}
+
+
+def test_notices_are_listed_with_what_became_of_their_message(connection):
+    decide(connection, notice("overdue"), notice("climb-1", person=person("contact:C1", "T1")))
+    first, second = sorted(rows(connection), key=lambda row: row.id)
+    ident = message(connection)
+    bundle(connection, first, into=ident)
+    outbox.write(connection, ident, subject=None, body="words", html=None)
+    (told,) = notices.list_notices(connection, message_state="due")
+    assert (told.notice.id, told.message_state, told.text) == (first.id, "due", "words")
+    assert rows(connection, to="contact:C1") == [second]
+    assert rows(connection, state="waiting", matter=MATTER.id, verdict="sent") == [second]
+    assert [row.rung for row in rows(connection)] == ["climb-1", "overdue"]
+    assert [row.rung for row in rows(connection, newest_first=True, limit=1)] == ["overdue"]
+    assert notices.count_by_state(connection) == {("sent", "bundled"): 1, ("sent", "waiting"): 1}
+
+
+# What else is on record once -----------------------------------------------------------------
+
+
+def test_a_value_is_put_once_and_swapped_only_by_whoever_saw_it(connection):
+    assert installation.get(connection, "key") is None
+    assert installation.put_new(connection, "key", "one") is True
+    assert installation.put_new(connection, "key", "two") is False
+    assert installation.swap(connection, "key", "two", "three") is False
+    assert installation.swap(connection, "key", "one", "three") is True
+    assert installation.get(connection, "key") == "three"
+    installation.put(connection, "key", "four")
+    assert installation.get(connection, "key") == "four"
+    assert installation.swap(connection, "other", "", "x") is False
+
+
+def test_a_finding_is_noted_once(connection):
+    for text in ("first", "second"):
+        findings.note(connection, "unknown", "message:1", text, NOW)
+    findings.note(connection, "unknown", "message:2", "third", NOW + HOUR)
+    assert findings.latest(connection, 9) == [
+        (NOW + HOUR, "unknown", "message:2", "third"),
+        (NOW, "unknown", "message:1", "first"),
+    ]
+    assert len(findings.latest(connection, 1)) == 1
+
+
+def test_a_message_is_kept_once_for_an_attempt(connection):
+    row = {
+        "at": NOW, "channel": "sms", "person": "deputy:DA", "address": "13800000001", "subject": None,
+        "body": "【鹤山人大】", "html": None, "message": 1, "attempt": "a",
+    }  # fmt: skip
+    sandbox.keep(connection, row)
+    sandbox.keep(connection, row | {"body": "again"})
+    sandbox.keep(connection, row | {"attempt": "b"})
+    assert [kept.attempt for kept in sandbox.latest(connection, "sms", 9)] == ["b", "a"]
+    assert {kept.body for kept in sandbox.latest(connection, "sms", 9)} == {"【鹤山人大】"}
+    assert sandbox.latest(connection, "email", 9) == []
+
+
+def test_a_digest_is_made_once_for_an_office_a_person_and_a_period(connection):
+    from rules.digests import Counts, Digest, DigestKind
+
+    daily = Digest(DigestKind.DAILY, "2026-03-31", "T1", "T1")
+    carrier = message(connection, kind="digest", channel="email")
+    assert not digests.is_made(connection, daily, "contact:C1")
+    for counts in (Counts(1, 2), Counts(3, 4)):
+        digests.record(connection, daily, "contact:C1", counts, NOW, carrier)
+    assert digests.is_made(connection, daily, "contact:C1")
+    assert not digests.is_made(connection, daily, "contact:C2")
+    assert not digests.is_made(connection, replace(daily, period="2026-04-01"), "contact:C1")
+    assert not digests.is_made(connection, replace(daily, kind=DigestKind.WEEKLY), "contact:C1")
+    (made,) = digests.list_digests(connection)
+    assert (made["due_soon"], made["overdue"], made["at"], made["message"]) == (1, 2, NOW, carrier)

@@ -1,0 +1,154 @@
+"""Do matters come out of the projection as they went in, and are they counted as the rules count?"""
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.calendars import load_calendar
+from rules import digests
+from rules.dockets import Desk
+from rules.matters import Matter, Status, Subject, SubjectKind
+from rules.offices import House
+from rules.policy import Policy
+from store import projection
+from store.projection import SubjectRow
+from tests.store.matters import FULL, TODAY, matter, random_matters
+
+NINE = datetime(2026, 3, 31, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DESK = Desk(House(()), load_calendar(), Policy(), TODAY)
+DAYS = [TODAY + timedelta(days=days) for days in (-9, -1, 0, 1, 9)]
+SEEDS = range(6)
+
+
+def save(connection, *found, next_rung_at=None):
+    projection.save_matters(connection, [(m, next_rung_at) for m in found])
+
+
+def stored(connection, *subjects):
+    return projection.matters_of(connection, subjects)
+
+
+def petition(ident):
+    return Subject(SubjectKind.PETITION, ident)
+
+
+def test_the_matter_of_these_tests_gives_every_field():
+    plain = matter("petition:P2:handle:1")
+    same = {f.name for f in fields(Matter) if getattr(FULL, f.name) == getattr(plain, f.name)}
+    assert same == {"kind", "town", "opened", "due"}
+
+
+@pytest.mark.parametrize("of", [FULL, matter("petition:P:1:handle:2")], ids=["every field", "no more than needed"])
+def test_a_matter_comes_back_as_it_was(connection, of):
+    save(connection, of)
+    assert stored(connection, petition("P:1")) == {petition("P:1"): {of.id: of}}
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Matter) if f.name not in ("id", "kind", "subject")])
+def test_each_field_of_a_matter_can_change(connection, name):
+    before = matter("petition:P:1:handle:2")
+    after = replace(before, **{name: getattr(FULL, name)})
+    save(connection, before)
+    save(connection, after)
+    assert stored(connection, petition("P:1"))[petition("P:1")] == {before.id: after}
+
+
+def test_a_projects_matters_are_its_milestones_and_inspections(connection):
+    of = [matter("milestone:J1:1"), matter("inspection:J1:1"), matter("milestone:J2:1"), matter("petition:J1:assign:1")]
+    save(connection, *of)
+    project = Subject(SubjectKind.PROJECT, "J1")
+    assert stored(connection, project) == {project: {m.id: m for m in of[:2]}}
+
+
+def test_matters_that_are_dropped_are_gone_and_others_stay(connection):
+    many = random_matters(1, 1200)
+    save(connection, *many)
+    projection.drop_matters(connection, [m.id for m in many[1:]])
+    assert [one.matter for one in projection.list_matters(connection, TODAY)] == many[:1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_due_soon_and_overdue_is_counted_as_the_rules_count(connection, seed):
+    found = random_matters(seed, 60 * seed)
+    save(connection, *found)
+    for day in DAYS:
+        limit = DESK.calendar.workdays(day, DESK.policy.soon_days)
+        assert projection.count_by_town(connection, day, limit) == digests.count_by_town(found, day, DESK)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_matter_stands_in_lists_and_counts_as_by_the_rules(connection, seed):
+    found = random_matters(seed, 60)
+    save(connection, *found)
+    for day in DAYS:
+        listed = projection.list_matters(connection, day)
+        assert {one.matter.id: one.status for one in listed} == {m.id: m.status_on(day) for m in found}
+        loud = [m for m in found if not m.silent]
+        counts = projection.count_by_status(connection, day)
+        assert counts == {
+            ("visit", s): n for s in Status if (n := sum(m.status_on(day) is s for m in loud))
+        }
+        live = projection.live_by_town(connection, day)
+        assert live == {t: n for t in ("T1", "T2", "T3") if (n := sum(m.town == t and m.is_live(day) for m in loud))}
+
+
+def test_lists_are_filtered_and_the_earliest_due_date_comes_first(connection):
+    found = random_matters(2, 80)
+    save(connection, *found)
+    late = projection.list_matters(connection, TODAY, statuses=[Status.OVERDUE], town="T2", kind="visit")
+    wanted = [m for m in found if m.town == "T2" and m.status_on(TODAY) is Status.OVERDUE]
+    assert [one.matter for one in late] == sorted(wanted, key=lambda m: (m.due, m.id))
+    assert [one.matter for one in projection.list_matters(connection, TODAY, limit=3)] == sorted(
+        found, key=lambda m: (m.due, m.id)
+    )[:3]
+    assert [one.matter.subject for one in projection.list_matters(connection, TODAY, subject="S5")] == ["S5"]
+
+
+# What is looked at when ----------------------------------------------------------------------
+
+
+def test_a_matter_is_due_from_the_instant_of_its_rung(connection):
+    first, second = matter("visit:S1:2026-03"), matter("visit:S2:2026-03")
+    save(connection, second, next_rung_at=NINE + HOUR)
+    save(connection, first, next_rung_at=NINE)
+    save(connection, matter("visit:S3:2026-03"))
+    assert projection.next_rung_at(connection) == NINE
+    assert projection.matters_due(connection, NINE - timedelta(microseconds=1), 9) == []
+    assert projection.matters_due(connection, NINE, 9) == [first]
+    assert projection.matters_due(connection, NINE + HOUR, 9) == [first, second]
+    assert projection.matters_due(connection, NINE + HOUR, 1) == [first]
+
+
+def test_the_instant_of_a_rung_can_be_moved_and_taken_away(connection):
+    save(connection, matter("visit:S1:2026-03"), matter("visit:S2:2026-03"), next_rung_at=NINE)
+    projection.set_next_rung(connection, [("visit:S1:2026-03", None), ("visit:S2:2026-03", NINE + HOUR)])
+    assert projection.matters_due(connection, NINE, 9) == []
+    assert projection.next_rung_at(connection) == NINE + HOUR
+    projection.set_next_rung(connection, [])
+    assert projection.next_rung_at(connection) == NINE + HOUR
+
+
+def test_a_subject_is_due_from_the_instant_at_which_it_changes(connection):
+    rows = [
+        SubjectRow(SubjectKind.SEAT, "S1", "T1", NINE - HOUR, NINE),
+        SubjectRow(SubjectKind.PETITION, "S1", "T1", NINE - HOUR, NINE + HOUR),
+        SubjectRow(SubjectKind.PROJECT, "J1", "T1", NINE - HOUR, None),
+    ]
+    projection.save_subjects(connection, rows)
+    known = [Subject(row.kind, row.id) for row in rows]
+    assert projection.subject_rows(connection, [*known, petition("PX")]) == dict(zip(known, rows, strict=True))
+    assert projection.next_reckon_at(connection) == NINE
+    assert projection.subjects_due(connection, NINE - timedelta(microseconds=1), 9) == []
+    assert projection.subjects_due(connection, NINE, 9) == known[:1]
+    projection.save_subjects(connection, [replace(rows[0], reckoned_to=NINE, next_reckon_at=None)])
+    assert projection.subjects_due(connection, NINE + HOUR, 9) == known[1:2]
+    projection.drop_subjects(connection, known[1:])
+    assert set(projection.subject_rows(connection, known)) == {known[0]}
+
+
+def test_marking_all_has_everything_reckoned_anew(connection):
+    for _ in range(2):
+        projection.mark_all_stale(connection)
+    assert [(mark.kind, mark.id) for mark in projection.take_stale(connection, 9)] == [("house", "")]

@@ -1,0 +1,135 @@
+"""Does duban learn of a change to the record, whatever program made it?"""
+
+from dataclasses import fields
+
+import pytest
+from sqlalchemy import delete, select, text, update
+
+from rules.facts import Record
+from store import projection
+from store.projection import Stale
+from store.schema import FACTS, KEYS, stale
+from tests.store.rows import FULL, SPARE
+from tests.store.saving import insert_row, key_of, save
+
+#: table → what is marked when its row of SPARE changes
+MARKED = {
+    "offices": ("house", ""),
+    "contacts": ("house", ""),
+    "grids": ("house", ""),
+    "deputies": ("house", ""),
+    "seats": ("seat", "S9"),
+    "leaves": ("deputy", "DB"),
+    "visits": ("deputy", "DB"),
+    "petitions": ("petition", "P9"),
+    "petition_events": ("petition", "P:2"),
+    "projects": ("project", "J9"),
+    "milestones": ("project", "J2"),
+    "project_events": ("project", "J2"),
+    "acknowledgements": ("matter", "milestone:J2:9"),
+}
+#: table, column, where it moves from and to, and the marks of both
+MOVES = [
+    ("visits", "deputy", "DA", {("deputy", "DB"), ("deputy", "DA")}),
+    ("leaves", "deputy", "DA", {("deputy", "DB"), ("deputy", "DA")}),
+    ("petition_events", "petition", "P1", {("petition", "P:2"), ("petition", "P1")}),
+    ("milestones", "project", "J1", {("project", "J2"), ("project", "J1")}),
+    ("project_events", "project", "J1", {("project", "J2"), ("project", "J1")}),
+    ("acknowledgements", "matter", "visit:S1:2026-03", {("matter", "milestone:J2:9"), ("matter", "visit:S1:2026-03")}),
+    ("seats", "id", "S7", {("seat", "S9"), ("seat", "S7")}),
+]
+
+
+def marks(connection):
+    return {(mark.kind, mark.id) for mark in projection.take_stale(connection, 1000)}
+
+
+@pytest.fixture
+def record(connection):
+    """The whole record, nothing marked."""
+    save(connection, FULL)
+    connection.execute(delete(stale))
+    return connection
+
+
+def spare(connection, table):
+    """A row of a table that nothing refers to; nothing is marked."""
+    insert_row(connection, table, SPARE[table])
+    connection.execute(delete(stale))
+
+
+@pytest.mark.parametrize("table", Record.TABLES)
+def test_a_row_that_is_added_is_marked(record, table):
+    insert_row(record, table, SPARE[table])
+    assert marks(record) == {MARKED[table]}
+
+
+@pytest.mark.parametrize("table", Record.TABLES)
+def test_a_row_that_is_changed_is_marked(record, table):
+    spare(record, table)
+    plain = next(f.name for f in reversed(fields(SPARE[table])) if f.name not in KEYS[table])
+    row = update(FACTS[table]).where(*key_of(table, SPARE[table]))
+    record.execute(row.values({plain: getattr(SPARE[table], plain)}))
+    assert marks(record) == {MARKED[table]}
+
+
+@pytest.mark.parametrize("table", Record.TABLES)
+def test_a_row_that_is_removed_is_marked(record, table):
+    spare(record, table)
+    record.execute(delete(FACTS[table]).where(*key_of(table, SPARE[table])))
+    assert marks(record) == {MARKED[table]}
+
+
+@pytest.mark.parametrize(("table", "column", "to", "marked"), MOVES)
+def test_a_row_that_moves_to_another_owner_marks_both(record, table, column, to, marked):
+    spare(record, table)
+    record.execute(update(FACTS[table]).where(*key_of(table, SPARE[table])).values({column: to}))
+    assert marks(record) == marked
+
+
+def test_a_statement_on_many_rows_marks_each(record):
+    record.execute(text("UPDATE visits SET note = 'seen'"))
+    assert marks(record) == {("deputy", "DA"), ("deputy", "DB")}
+
+
+def test_a_change_that_is_undone_marks_nothing(record):
+    with record.begin_nested() as change:
+        record.execute(text("DELETE FROM visits"))
+        change.rollback()
+    assert marks(record) == set()
+
+
+def test_a_mark_counts_up(record):
+    for expected in (1, 2, 3):
+        record.execute(text("UPDATE visits SET note = 'seen' WHERE id = 'V1'"))
+        row = record.execute(select(stale.c.mark)).scalar_one()
+        # An update marks for the row as it was and as it is.
+        assert row == 2 * expected
+
+
+def test_marks_that_counted_up_since_they_were_taken_stay(record):
+    record.execute(text("DELETE FROM visits"))
+    taken = projection.take_stale(record, 100)
+    record.execute(text("UPDATE leaves SET reason = 'ill' WHERE deputy = 'DA'"))
+    projection.clear_stale(record, taken)
+    assert marks(record) == {("deputy", "DA")}
+    projection.clear_stale(record, projection.take_stale(record, 100))
+    assert not projection.any_stale(record)
+
+
+def test_a_mark_of_another_subject_stays(record):
+    record.execute(text("DELETE FROM visits"))
+    projection.clear_stale(record, [Stale("deputy", "DA", 1), Stale("seat", "DB", 1)])
+    assert marks(record) == {("deputy", "DB")}
+
+
+def test_a_fact_that_is_written_while_marks_are_cleared_is_not_lost(postgres_engine):
+    with postgres_engine.begin() as setting:
+        save(setting, FULL)
+    with postgres_engine.begin() as step, postgres_engine.connect() as other:
+        taken = projection.take_stale(step, 100)
+        with other.begin():
+            other.execute(text("UPDATE leaves SET reason = 'ill' WHERE deputy = 'DA'"))
+        projection.clear_stale(step, taken)
+    with postgres_engine.connect() as after:
+        assert marks(after) == {("deputy", "DA")}

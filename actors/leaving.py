@@ -12,17 +12,21 @@ from sqlalchemy import Connection
 from rules.dockets import Desk
 from rules.facts import Channel, local_day
 from rules.matters import Matter, subject_of
-from rules.notices import ALWAYS, put_off
+from rules.notices import ALWAYS, leaves_at, put_off
 from store import notices, outbox, projection
 from store.notices import NoticeRow
 
 
-def let_go(connection: Connection, desk: Desk, at: datetime) -> list[int]:
+def let_go(connection: Connection, desk: Desk, at: datetime, *, is_round: bool) -> list[int]:
     """Bundle the notices whose time has come into messages, and return the messages' ids.
 
+    What missed its time while the daemon was down does not leave in the night: it waits for the next round.
     Running twice is harmless: a notice leaves the waiting state together with the message that carries it.
     """
     waiting = notices.waiting(connection, at)
+    if not is_round and (later := leaves_at(at, desk)) != at:
+        notices.put_off(connection, [row.id for row in waiting], later)
+        return []
     right = _still_right(connection, waiting, at)
     notices.record(connection, [row.id for row in right if not row.to_person], at)
     bundles: dict[tuple[str, str], list[NoticeRow]] = defaultdict(list)

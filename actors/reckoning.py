@@ -7,7 +7,7 @@ Rules: R3 to R5. Callers: actors/steps.py, `duban matters --rebuild`.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -15,28 +15,30 @@ from sqlalchemy import Connection
 from actors.desks import Desks, note_changed_house
 from rules.dockets import Desk
 from rules.dossiers import Dossier, Reckoned, petition_dossier, project_dossier, reckon, seat_dossier
-from rules.facts import Acknowledgement, Leave, Visit, midnight
+from rules.facts import Acknowledgement, Leave, Visit, local_day, midnight
 from rules.matters import Matter, Subject, SubjectKind, subject_of
 from rules.notices import Notice, event_notices, leaves_at, next_attention, once
-from store import facts, notices, projection
+from store import facts, findings, notices, projection
 from store.projection import SubjectRow
 
 #: subjects read, reckoned and written at a time: bounds memory, not meaning
 BATCH: Final = 500
 
 
-def reckon_changes(connection: Connection, desks: Desks, at: datetime) -> int:
+def reckon_changes(connection: Connection, desks: Desks, at: datetime, since: datetime) -> int:
     """Reckon what is stale and what time brings, tell what happened, and return how many subjects that were.
+
+    `since`: up to when all was done before; a round missed since then is still to be held.
 
     Running twice is harmless: the second finds nothing to do.
     """
     reckoned = 0
     while stale := projection.take_stale(connection, BATCH):
         projection.clear_stale(connection, stale)
-        for batch in batches(_subjects(connection, stale)):
-            reckoned += reckon_subjects(connection, desks.of(connection), batch, at)
+        for batch in batches(_subjects(connection, stale, at)):
+            reckoned += reckon_subjects(connection, desks.of(connection), batch, at, since)
     while due := projection.subjects_due(connection, at, BATCH):
-        reckoned += reckon_subjects(connection, desks.of(connection), due, at)
+        reckoned += reckon_subjects(connection, desks.of(connection), due, at, since)
     return reckoned
 
 
@@ -52,16 +54,20 @@ def batches(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
         yield batch
 
 
-def _subjects(connection: Connection, stale: Sequence[projection.Stale]) -> set[Subject]:
+def _subjects(connection: Connection, stale: Sequence[projection.Stale], at: datetime) -> set[Subject]:
     """Return the seats, petitions and projects that the marks concern."""
     by_kind: dict[str, list[str]] = defaultdict(list)
     for mark in stale:
         by_kind[mark.kind].append(mark.id)
+    found = {Subject(kind, i) for kind in SubjectKind for i in by_kind[kind]}
+    for matter in by_kind["matter"]:
+        try:
+            found.add(subject_of(matter))
+        except ValueError as err:  # written by another program: it must not stop the others
+            findings.note(connection, "record", f"acknowledgement:{matter}", str(err), at)
     if "house" in by_kind:
         note_changed_house(connection)
-        return all_subjects(connection)
-    found = {Subject(kind, i) for kind in SubjectKind for i in by_kind[kind]}
-    found |= {subject_of(matter) for matter in by_kind["matter"]}
+        return found | all_subjects(connection)
     seats = facts.seats_of_deputies(connection, by_kind["deputy"])
     return found | {Subject(SubjectKind.SEAT, seat.id) for seat in seats}
 
@@ -122,7 +128,9 @@ def _words(connection: Connection, kind: SubjectKind, ids: list[str]) -> dict[st
     return words
 
 
-def reckon_subjects(connection: Connection, desk: Desk, subjects: Sequence[Subject], at: datetime) -> int:
+def reckon_subjects(
+    connection: Connection, desk: Desk, subjects: Sequence[Subject], at: datetime, since: datetime
+) -> int:
     """Bring the matters of some subjects up to `at`, and decide the notices of what happened."""
     rows = projection.subject_rows(connection, subjects)
     stored = projection.matters_of(connection, subjects)
@@ -132,7 +140,7 @@ def reckon_subjects(connection: Connection, desk: Desk, subjects: Sequence[Subje
         before = stored.get(dossier.subject, {})
         outcomes.append((dossier, reckon(dossier, at, before, row.reckoned_to if row else None)))
     _tell(connection, desk, [outcome for _, outcome in outcomes], at)
-    _save(connection, desk, outcomes, stored, at)
+    _save(connection, desk, outcomes, stored, at, since)
     _forget(connection, set(subjects) - {dossier.subject for dossier, _ in outcomes}, stored)
     return len(subjects)
 
@@ -163,15 +171,18 @@ def _save(
     outcomes: Sequence[tuple[Dossier, Reckoned]],
     stored: Mapping[Subject, Mapping[str, Matter]],
     at: datetime,
+    since: datetime,
 ) -> None:
+    today = local_day(at)
     changed: list[Matter] = []
     gone: list[str] = []
     for dossier, outcome in outcomes:
         before = stored.get(dossier.subject, {})
-        changed += [m for i, m in outcome.matters.items() if before.get(i) != m]
+        # Of a live matter the next rung may move with policy or calendar, though the matter stays the same.
+        changed += [m for i, m in outcome.matters.items() if before.get(i) != m or m.is_live(today)]
         gone += [i for i in before if i not in outcome.matters]
     fired = notices.fired(connection, [m.id for m in changed if m.closed is None])
-    after = max(at, midnight(desk.start_on))
+    after = max(since + timedelta(microseconds=1), midnight(desk.start_on))
     calls = [(m, next_attention(m, fired.get(m.id, ()), after, desk)) for m in changed]
     projection.save_matters(connection, calls)
     projection.drop_matters(connection, gone)

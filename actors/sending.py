@@ -86,7 +86,8 @@ def _claim(connection: Connection, services: Services, desks: Desks, message_id:
     return Outgoing(
         message=message_id,
         attempt=attempt,
-        at=max(now, message.at),
+        # A fast drill runs on while a message is on its way: what counts is when it was to leave.
+        at=message.at if services.clock.is_drill else now,
         channel=message.channel,
         person=message.person,
         address=address,

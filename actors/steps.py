@@ -62,15 +62,16 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
     whole step, and the next look plans it again.
     """
     with services.engine.begin() as connection:
-        if not _move_cursor(connection, cursor(connection, desks.of(connection)), plan.at):
+        since = cursor(connection, desks.of(connection))
+        if not _move_cursor(connection, since, plan.at):
             return None
-        reckoned = reckon_changes(connection, desks, plan.at)
+        reckoned = reckon_changes(connection, desks, plan.at, since)
         desk = desks.of(connection)
         digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []
         if plan.makes_digests:
             warn_of_missing_year(connection, desk, plan.at)
         decided = hold_round(connection, desk, plan.at) if plan.holds_round else 0
-        messages = (*digests, *let_go(connection, desk, plan.at))
+        messages = (*digests, *let_go(connection, desk, plan.at, is_round=plan.holds_round))
     log.info("step", at=plan.at.isoformat(), reckoned=reckoned, digests=len(digests), notices=decided)
     return Done(reckoned, len(digests), decided, messages)
 

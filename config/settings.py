@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from config.drill import parse_drill
 from config.layers import at_path, defaults, laid_over, override, validated
+
+BACKENDS: Final = ("sqlite", "postgresql")
 
 
 class Settings(BaseModel):
@@ -31,6 +35,17 @@ class Settings(BaseModel):
     clock: str | None = None  #: a drill
     sms: Literal["sandbox"] = "sandbox"
     email: Literal["sandbox"] = "sandbox"
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, value: str) -> str:
+        try:
+            backend = make_url(value).get_backend_name()
+        except ArgumentError:
+            backend = ""
+        if backend not in BACKENDS:
+            raise ValueError("want sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
+        return value
 
     @field_validator("clock")
     @classmethod

@@ -264,12 +264,16 @@ def matters(  # noqa: PLR0913, PLR0917
     with looking() as (connection, desks, services):
         if rebuild:
             differing = rebuild_matters(connection, desks, write=not only_check)
-            done = "differ from" if only_check else "were brought in line with"
-            say([*differing, f"{_many(len(differing), 'matter')} {done} a fresh reckoning"], differing, as_json=as_json)
-            raise SystemExit(FINDING if differing and only_check else 0)
-        day = local_day(services.clock.now())
-        found = list_matters(connection, day, statuses=statuses, town=town, kind=kind, subject=subject, limit=limit)
-    say(map(matter_line, found), [matter_facts(one) for one in found], as_json=as_json)
+        else:
+            day = local_day(services.clock.now())
+            found = list_matters(connection, day, statuses=statuses, town=town, kind=kind, subject=subject, limit=limit)
+    if not rebuild:
+        say(map(matter_line, found), [matter_facts(one) for one in found], as_json=as_json)
+        return
+    done = "not as in a fresh reckoning" if only_check else "brought in line with a fresh reckoning"
+    say([*differing, f"{_many(len(differing), 'matter')} {done}"], differing, as_json=as_json)
+    if differing and only_check:
+        raise SystemExit(FINDING)
 
 
 @main.command()

@@ -13,8 +13,10 @@ from sqlalchemy import Connection
 from actors.bells import embedded_broker, hang_bells
 from actors.calendar_watch import missing_year
 from actors.desks import Desks
+from actors.steps import CURSOR
 from config.letterhead import wording_of
 from config.services import Services, open_services
+from daemon.looking import as_in_database, require_database
 from daemon.rebuilding import rebuild_matters
 from rules.coverage import coverage
 from rules.derivations import Measure, Reckoning
@@ -48,14 +50,12 @@ def _look(check: str, text: str) -> Symptom:
 
 
 def examine() -> list[Symptom]:
-    """Return the outcome of every check; what cannot be opened stands in the list as not well."""
+    """Return the outcome of every check; a database out of reach is an error of the command."""
     services = open_services()
     found = [_well("config", f"clock {'drill' if services.settings.clock else 'machine'}, policy as configured")]
-    try:
-        with services.engine.begin() as connection:
-            found += _with_database(connection, services)
-    except Exception as err:  # noqa: BLE001 - whatever it is, the operator must read it here
-        found.append(_look("database", f"{type(err).__name__}: {str(err).splitlines()[0]}"))
+    require_database(services)
+    with services.engine.begin() as connection:
+        found += _with_database(connection, services)
     return found
 
 
@@ -69,6 +69,7 @@ def _with_database(connection: Connection, services: Services) -> Iterator[Sympt
     )
     if version != known:
         return
+    as_in_database(connection, services)
     checks: tuple[Callable[[Connection, Services], Symptom], ...] = (
         _matters,
         _broker,
@@ -84,6 +85,8 @@ def _with_database(connection: Connection, services: Services) -> Iterator[Sympt
 
 
 def _matters(connection: Connection, services: Services) -> Symptom:
+    if installation.get(connection, CURSOR) is None:
+        return _well("matters", "none reckoned yet: the clock has never run; see duban up")
     differing = rebuild_matters(connection, Desks(services), write=False)
     if differing:
         return _look("matters", f"{len(differing)} differ from a fresh reckoning; run duban matters --rebuild")
@@ -139,7 +142,7 @@ def _calendar(connection: Connection, services: Services) -> Symptom:
 
 
 def _clock(connection: Connection, services: Services) -> Symptom:
-    text = installation.get(connection, "cursor")
+    text = installation.get(connection, CURSOR)
     now = services.clock.now()
     if text and now < datetime.fromisoformat(text) - BACK and not services.settings.clock:
         return _look("clock", f"it is {now}, but all is done up to {text}: set the machine's clock")

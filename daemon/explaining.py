@@ -53,7 +53,7 @@ def explain(connection: Connection, desks: Desks, matter_id: str, at: datetime) 
         known = ", ".join(sorted(outcome.matters)) or "none yet"
         raise NoSuchMatter(f"{subject.kind} {subject.id} has no matter {matter_id} at that time; it has {known}")
     history = [h for h in outcome.happened if matter_id in {m.id for m in (h.change.before, h.change.after) if m}]
-    told = notices.list_notices(connection, matter=matter_id)
+    told = [one.notice for one in notices.list_notices(connection, matter=matter_id)]
     return Explanation(at, matter, history, list(_rungs(matter, desk, told, at)), desk)
 
 

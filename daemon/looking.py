@@ -6,6 +6,7 @@ Callers: daemon/cli (status, notices, matters, explain).
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,9 +14,10 @@ from sqlalchemy import Connection
 from actors.desks import Desks
 from actors.steps import CURSOR
 from config.drill import Drill, DrillClock
-from config.services import Services, open_services
-from daemon.processes import CLOCK
+from config.services import SQLITE, Services, open_services
+from daemon.processes import CLOCK, POLICY
 from rules.facts import SHANGHAI, local_day
+from rules.policy import Policy
 from store import findings, installation, migrating, notices, outbox, projection
 from store.notices import Told
 from store.projection import Listed
@@ -25,19 +27,30 @@ FINDINGS = 10  #: the latest that `status` shows
 
 @contextmanager
 def looking() -> Iterator[tuple[Connection, Desks, Services]]:
-    """Open the services and one transaction on a database that is up to date."""
+    """Open the services and one transaction on a database that is there and up to date."""
     services = open_services()
+    require_database(services)
     with services.engine.begin() as connection:
         migrating.require(connection)
-        _see_drill(connection, services)
+        as_in_database(connection, services)
         yield connection, Desks(services), services
 
 
-def _see_drill(connection: Connection, services: Services) -> None:
-    """In a drill's database it is as late as the drill has come."""
+def require_database(services: Services) -> None:
+    """Raise WrongSchema if the database is a file that is not there: looking makes none."""
+    url = services.engine.url
+    if url.get_backend_name() == SQLITE and url.database and not Path(url.database).exists():
+        raise migrating.WrongSchema(f"there is no database {url.database}; check DUBAN_DATABASE_URL, or run duban init")
+
+
+def as_in_database(connection: Connection, services: Services) -> None:
+    """Look at a drill's database with the drill's clock, as far as it has come, and at a demo's with its policy."""
     done_to = installation.get(connection, CURSOR)
     if installation.get(connection, CLOCK) == "drill" and done_to:
         services.clock = DrillClock(Drill(datetime.fromisoformat(done_to), 1.0))
+    policy = installation.get(connection, POLICY)
+    if policy:
+        services.policy = Policy.model_validate_json(policy)
 
 
 def status_facts(connection: Connection, desks: Desks, services: Services) -> dict[str, Any]:

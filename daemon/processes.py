@@ -25,6 +25,7 @@ from store import installation, migrating
 
 #: one thread takes steps, the others send
 THREADS: Final = 4
+POLICY: Final = "policy"  #: the policy that a demo's database was made with
 CLOCK: Final = "clock"  #: what the database is run on: the machine's clock or a drill's
 
 

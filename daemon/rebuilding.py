@@ -33,7 +33,7 @@ def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> lis
             if differing:
                 wrong.append(dossier.subject)
         if write and wrong:
-            reckon_subjects(connection, desk, wrong, at)
+            reckon_subjects(connection, desk, wrong, at, since=at)
     return lines
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from actors.desks import start_on
 from config.calendars import load_calendar
 from config.policies import load_policy
 from config.services import Services
@@ -19,6 +20,7 @@ from intake.checking import Checked, check
 from intake.examining import Progress as Report
 from intake.importing import ImportReport, import_record
 from rules.policy import Policy
+from store.engine import reading
 
 
 @contextmanager
@@ -46,13 +48,15 @@ def check_record(path: Path, *, policy: Policy | None = None, settings: Settings
 
 
 def import_with_progress(services: Services, path: Path, skip_bad: Path | None) -> ImportReport:
-    """Import the record at `path`."""
+    """Import the record at `path`; rolling cycles are judged from the day on which duban was taken into use."""
+    with reading(services.engine) as connection:
+        policy = services.policy.model_copy(update={"start_on": start_on(connection, services)})
     with progress_bar() as report:
         return import_record(
             path,
             services.engine,
             calendar=services.calendar,
-            policy=services.policy,
+            policy=policy,
             skip_bad=skip_bad,
             progress=report,
         )

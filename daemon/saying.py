@@ -63,6 +63,8 @@ def explained(err: Exception) -> tuple[str, int]:
         return str(err), BAD_INPUT
     if isinstance(err, WrongSchema):
         return str(err), OUT_OF_REACH
+    if isinstance(err, OSError) and err.strerror:
+        return f"{err.filename or 'a file'}: {err.strerror}; name another place, or mend the rights", BAD_INPUT
     if isinstance(err, DBAPIError):
         reason = str(err.orig).strip().splitlines()[0]
         return f"the database: {reason}; check DUBAN_DATABASE_URL and run duban init", OUT_OF_REACH

@@ -4,6 +4,7 @@ Everything in one process on the embedded default. Without a terminal it prints 
 something. Callers: daemon/cli.
 """
 
+import sys
 import threading
 from datetime import UTC, date, datetime
 from typing import Final
@@ -18,12 +19,12 @@ from config.drill import Drill, DrillClock
 from config.policies import load_policy
 from config.services import Services, open_services
 from config.settings import Settings, load_settings
-from daemon.processes import claim_for_clock, prepare, quiet_logs, stop_on_signals, working
+from daemon.processes import POLICY, claim_for_clock, prepare, quiet_logs, stop_on_signals, working
 from daemon.view import StepLog, draw, look
 from intake.demo import make_record
 from rules.facts import SHANGHAI, Record
 from rules.policy import Arrivals, Policy
-from store import facts
+from store import facts, installation
 from store.engine import reading
 
 FRAME_S: Final = 0.5
@@ -40,7 +41,7 @@ def run_up(*, demo: bool, port: int | None) -> None:
     stopping = stop_on_signals()
     settings = _settings(demo=demo, port=port)
     services = open_services(settings, _policy(demo=demo))
-    console = Console()
+    console = Console(soft_wrap=not sys.stdout.isatty())
     _begin(services, console, demo=demo)
     steps = StepLog()
     with working(services, steps) as desks:
@@ -74,6 +75,8 @@ def _begin(services: Services, console: Console, *, demo: bool) -> None:
                 _fill(connection, services)
     with services.engine.begin() as connection:
         claim_for_clock(connection, services)
+        if demo:
+            installation.put(connection, POLICY, services.policy.model_dump_json(by_alias=True))
     if isinstance(services.clock, DrillClock):
         services.clock = _started(services, services.clock)
 

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection
 
+from actors.steps import next_instant
 from rules.digests import Counts
 from rules.dockets import Desk
 from rules.facts import SHANGHAI, Channel, OfficeKind, local_day
@@ -24,11 +25,19 @@ from store import outbox, projection, sandbox
 from store.sandbox import Kept
 
 PHONES: Final = 3
-MAILS: Final = 4
+MAILS: Final = 6
 STEPS: Final = 8
 PHONE_WIDTH: Final = 44
-PHONE_HEIGHT: Final = 6
 WEEKDAYS: Final = "一二三四五六日"
+STATES: Final = {
+    "due": "待发",
+    "sending": "在发",
+    "accepted": "已发出",
+    "failed": "失败",
+    "superseded": "已失效",
+    "undeliverable": "无法送达",
+    "unknown": "结果不明",
+}
 GREEN, YELLOW, RED = "green", "yellow", "red"
 
 
@@ -54,6 +63,7 @@ class Scene:
     phones: Sequence[tuple[str, Kept]]  #: name of the person, message
     mails: Sequence[tuple[str, Kept]]
     steps: Sequence[str]
+    coming: datetime  #: when something is due next
 
 
 class StepLog:
@@ -64,10 +74,10 @@ class StepLog:
         self.lines: deque[str] = deque(maxlen=STEPS)
 
     def __call__(self, at: datetime, reckoned: int, digests: int, notices: int, messages: int) -> None:
-        """Note a step."""
-        parts = {"重新核算": reckoned, "简报": digests, "督办通知": notices, "发出消息": messages}
+        """Note a step, unless all it did was to reckon anew."""
+        parts = {"简报": digests, "督办通知": notices, "发出消息": messages, "核算": reckoned}
         said = "，".join(f"{what} {count}" for what, count in parts.items() if count)
-        if said:
+        if digests or notices or messages:
             self.lines.append(f"{at.astimezone(SHANGHAI):%m-%d %H:%M}  {said}")
 
 
@@ -97,6 +107,7 @@ def look(connection: Connection, desk: Desk, now: datetime, speed: float, steps:
         phones=named(sandbox.latest(connection, Channel.SMS, PHONES)),
         mails=named(sandbox.latest(connection, Channel.EMAIL, MAILS)),
         steps=list(steps.lines),
+        coming=next_instant(connection, desk),
     )
 
 
@@ -109,11 +120,12 @@ def draw(scene: Scene) -> RenderableType:
 
 def _head(scene: Scene) -> RenderableType:
     local = scene.now.astimezone(SHANGHAI)
-    states = "  ".join(f"{state} {count}" for state, count in sorted(scene.states.items())) or "—"
+    states = "  ".join(f"{STATES.get(state, state)} {count}" for state, count in sorted(scene.states.items())) or "—"
     held = Text("  暂停发送", style="bold red") if scene.held else Text()
     speed = f"  ×{scene.speed:g}" if scene.speed != 1 else ""
     clock = Text(f"{local:%Y-%m-%d} 星期{WEEKDAYS[local.weekday()]} {local:%H:%M:%S}", style="bold")
-    line = Text.assemble(clock, f"  {scene.day_kind}{speed}  消息：{states}", held)
+    coming = f"{scene.coming.astimezone(SHANGHAI):%m-%d %H:%M}"
+    line = Text.assemble(clock, f"  {scene.day_kind}{speed}  下一时点 {coming}  消息：{states}", held)
     return Panel(line, title="督办 duban", box=box.ROUNDED)
 
 
@@ -153,7 +165,7 @@ def _phones(scene: Scene) -> RenderableType:
 def _phone(name: str, kept: Kept) -> RenderableType:
     # Chinese has no blanks to break at: fold at the edge, as a phone does.
     words = Text(kept.body, overflow="fold", no_wrap=False)
-    return Panel(words, title=f"{name} {_at(kept)}", box=box.ROUNDED, width=PHONE_WIDTH, height=PHONE_HEIGHT)
+    return Panel(words, title=f"{name} {_at(kept)}", box=box.ROUNDED, width=PHONE_WIDTH)
 
 
 def _at(kept: Kept) -> str:

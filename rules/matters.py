@@ -52,9 +52,9 @@ def subject_of(matter: str) -> Subject:
     ('S1', 'P:1')
     """
     kind, _, rest = matter.partition(":")
-    subject, parts = _SUBJECTS[MatterKind(kind)]
+    subject, parts = _SUBJECTS[MatterKind(kind)] if kind in set(MatterKind) else (None, 0)
     pieces = rest.rsplit(":", parts)
-    if len(pieces) != parts + 1 or not all(pieces):
+    if subject is None or len(pieces) != parts + 1 or not all(pieces):
         raise ValueError(f"{matter!r} is not the id of a matter")
     return Subject(subject, pieces[0])
 

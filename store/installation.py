@@ -6,7 +6,7 @@ Callers: actors/, store/outbox.py.
 from sqlalchemy import Connection, select, update
 
 from store.schema import installation
-from store.upserts import insert_new, upsert
+from store.upserts import insert_one, upsert
 
 
 def get(connection: Connection, key: str) -> str | None:
@@ -22,7 +22,7 @@ def put(connection: Connection, key: str, value: str) -> None:
 
 def put_new(connection: Connection, key: str, value: str) -> bool:
     """Remember a value if there is none yet; False if there is."""
-    return insert_new(connection, installation, [{"key": key, "value": value}]) == 1
+    return insert_one(connection, installation, {"key": key, "value": value})
 
 
 def swap(connection: Connection, key: str, old: str, new: str) -> bool:

@@ -4,12 +4,15 @@ Callers: `duban init`, `duban up`, `duban doctor`.
 """
 
 from importlib.resources import files
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+
+MIGRATING: Final = 8631  #: lock that one process holds while it migrates
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -22,6 +25,8 @@ def _config(connection: Connection | None = None) -> Config:
 
 def migrate(connection: Connection) -> None:
     """Bring the schema up to date; nothing happens if it is."""
+    if connection.dialect.name == "postgresql":  # SQLite's transactions queue by themselves
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
     if current_version(connection) != head_version():
         command.upgrade(_config(connection), "head")
 

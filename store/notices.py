@@ -159,7 +159,7 @@ def sms_count(connection: Connection, people: Sequence[str], day: date) -> dict[
         .where(messages.c.channel == "sms", messages.c.kind == "notices", messages.c.state != "superseded")
         .group_by(messages.c.person)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def is_held(connection: Connection) -> bool:
 def count_by_state(connection: Connection) -> dict[str, int]:
     """Return how many messages there are in each state."""
     query = select(messages.c.state, func.count()).group_by(messages.c.state)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def oldest_due(connection: Connection) -> datetime | None:

@@ -256,7 +256,7 @@ def live_by_town(connection: Connection, day: date) -> dict[str, int]:
         .where(matters.c.closed.is_(None), matters.c.silent.is_(False), live)
         .group_by(matters.c.town)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def count_by_status(connection: Connection, day: date) -> dict[tuple[str, str], int]:

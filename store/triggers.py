@@ -41,11 +41,12 @@ def sqlite_triggers() -> Iterator[str]:
         for event, rows in ROWS.items():
             marks = " ".join(_mark(kind, column, row) for row in rows)
             yield f"CREATE TRIGGER {table}_{event}_stale AFTER {event.upper()} ON {table} BEGIN {marks} END"
+    refuse = "BEGIN SELECT RAISE(ABORT, 'the audit trail is never changed'); END"
     for event in ("update", "delete"):
-        yield (
-            f"CREATE TRIGGER audit_{event} BEFORE {event.upper()} ON audit "
-            "BEGIN SELECT RAISE(ABORT, 'the audit trail is never changed'); END"
-        )
+        yield f"CREATE TRIGGER audit_{event} BEFORE {event.upper()} ON audit {refuse}"
+    # INSERT OR REPLACE removes a row without firing the trigger of DELETE.
+    replaced = "EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)"
+    yield f"CREATE TRIGGER audit_replace BEFORE INSERT ON audit WHEN {replaced} {refuse}"
 
 
 def postgresql_triggers() -> Iterator[str]:
@@ -63,4 +64,8 @@ def postgresql_triggers() -> Iterator[str]:
     yield (
         "CREATE TRIGGER audit_unchanged BEFORE UPDATE OR DELETE ON audit "
         "FOR EACH ROW EXECUTE FUNCTION audit_unchanged()"
+    )
+    yield (
+        "CREATE TRIGGER audit_not_emptied BEFORE TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_unchanged()"
     )

@@ -25,8 +25,13 @@ def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]])
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
 
 
-def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert the rows whose key is not there yet, and return how many that were, where the driver can tell."""
-    if not rows:
-        return 0
-    return int(connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows).rowcount)
+def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows whose key is not there yet."""
+    if rows:
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def insert_one(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """Insert a row, and say whether its key was not there yet."""
+    statement = _insert(connection, table).values(row).on_conflict_do_nothing()
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None

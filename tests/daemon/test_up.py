@@ -217,7 +217,6 @@ def test_stopped_before_anything_was_due_nothing_is_sent(ready, monkeypatch):
     assert in_the_sandbox(ready) == []
 
 
-@pytest.mark.xfail(reason="daemon/up.py: where there is no terminal, lines are broken at 80 columns")
 def test_without_a_terminal_each_line_stays_whole(ready):
     with running() as process:
         soon(lambda: arrived(ready, 2 * PETITIONS), process)

@@ -37,7 +37,7 @@ from rules.facts import (
     VisitKind,
 )
 
-TEXT: Final = "沙坪街道 O'Brien \"甲\" 100%:x\n𠮷 \\"
+TEXT: Final = '沙坪街道 O\'Brien "甲" 100%:x\n𠮷 \\'
 
 
 def at(day: int, hour: int = 10, micro: int = 0) -> datetime:
@@ -142,9 +142,7 @@ FULL: Final = Record(
     ),
     projects=(
         Project(id="J1", name="护栏", town="T1", office="D1", recorded_at=at(2)),
-        Project(
-            id="J2", name=TEXT, town="T1", office="D1", deputy="DA", petition="P1", is_key=True, recorded_at=at(2)
-        ),
+        Project(id="J2", name=TEXT, town="T1", office="D1", deputy="DA", petition="P1", is_key=True, recorded_at=at(2)),
     ),
     milestones=(
         Milestone(project="J1", seq=1, stage=MilestoneStage.GROUNDBREAKING, planned=date(2026, 4, 20)),
@@ -176,9 +174,7 @@ SPARE: Final[dict[str, Row]] = {
     "deputies": Deputy(id="D9", name="李九"),
     "seats": Seat(id="S9", deputy="DB", level=SeatLevel.TOWN, town="T1", begins=date(2026, 1, 1)),
     "leaves": Leave(id="L9", deputy="DB", begins=date(2026, 3, 1), ends=date(2026, 3, 9), recorded_at=at(1)),
-    "visits": Visit(
-        id="V9", deputy="DB", day=date(2026, 3, 5), kind=VisitKind.GRID, place="G1", recorded_at=at(5)
-    ),
+    "visits": Visit(id="V9", deputy="DB", day=date(2026, 3, 5), kind=VisitKind.GRID, place="G1", recorded_at=at(5)),
     "petitions": Petition(id="P9", town="T1", level=PetitionLevel.TOWN, title="路灯", recorded_at=at(9)),
     "petition_events": PetitionEvent(petition="P:2", at=at(19), event=PetitionEventKind.WITHDRAWN),
     "projects": Project(id="J9", name="桥", town="T1", office="D1", recorded_at=at(2)),

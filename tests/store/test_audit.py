@@ -57,7 +57,6 @@ OVERWRITE = "INTO audit (seq, at, actor, action, subject, detail) VALUES (2, '20
         pytest.param("sqlite", f"INSERT OR REPLACE {OVERWRITE}", id="replace"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="store/triggers.py guards UPDATE and DELETE, not TRUNCATE or INSERT OR REPLACE")
 def test_no_entry_is_lost_by_a_statement_that_fires_no_trigger_of_rows(request, kind, statement):
     engine = request.getfixturevalue(f"{'postgres' if kind == 'postgresql' else kind}_engine")
     with engine.begin() as connection:

@@ -105,9 +105,7 @@ def test_equal_events_of_one_instant_are_events_each(connection, table):
 
 def test_events_of_one_kind_and_instant_may_differ_in_what_they_say(connection):
     save(connection, FULL)
-    told = [
-        replace(SPARE["project_events"], event=ProjectEventKind.REPLAN, seq=seq, position=seq) for seq in (1, 2)
-    ]
+    told = [replace(SPARE["project_events"], event=ProjectEventKind.REPLAN, seq=seq, position=seq) for seq in (1, 2)]
     facts.upsert(connection, "project_events", told)
     assert facts.project_events(connection, ["J2"]) == told
 
@@ -124,9 +122,7 @@ def test_more_rows_than_are_written_at_a_time_all_arrive(connection):
     pattern = SPARE["visits"]
     many = [replace(pattern, id=f"N{number:05}") for number in range(BATCH + 500)]
     assert facts.upsert(connection, "visits", many) == Tally(added=len(many))
-    assert facts.upsert(connection, "visits", [*many, replace(pattern, id="N99999")]) == Tally(
-        added=1, same=len(many)
-    )
+    assert facts.upsert(connection, "visits", [*many, replace(pattern, id="N99999")]) == Tally(added=1, same=len(many))
     visits, _ = facts.facts_of_deputies(connection, ["DB"])
     assert len(visits) == len(many) + 2
 

@@ -54,7 +54,11 @@ def test_a_notice_that_was_decided_before_is_passed_over_for_ever(connection):
 def test_a_notice_is_kept_with_all_it_says(connection):
     clerk = person("contact:C1", "T1")
     late = replace(MATTER, town="T2", responsible="office:D1")
-    decide(connection, notice("climb-1", matter=late, person=clerk, channel=Channel.EMAIL, rerouted=True), leaves=NOW + HOUR)
+    decide(
+        connection,
+        notice("climb-1", matter=late, person=clerk, channel=Channel.EMAIL, rerouted=True),
+        leaves=NOW + HOUR,
+    )
     (row,) = rows(connection)
     assert (row.matter, row.due, row.rung, row.to_person, row.channel) == (
         "visit:S1:2026-03", date(2026, 3, 31), "climb-1", "contact:C1", "email",
@@ -99,7 +103,11 @@ def test_a_message_carries_the_notices_that_still_hold(connection):
 def test_whom_the_climb_reached_are_those_whose_notice_has_left(connection):
     reached, waits, gone = (person(f"contact:C{n}", "T1") for n in (1, 2, 3))
     decide(connection, notice("climb-1", person=reached), notice("climb-2", person=waits), notice("overdue"))
-    decide(connection, notice("climb-2", person=gone), notice("climb-1", person=gone, verdict=Verdict.SKIPPED, channel=Channel.EMAIL))
+    decide(
+        connection,
+        notice("climb-2", person=gone),
+        notice("climb-1", person=gone, verdict=Verdict.SKIPPED, channel=Channel.EMAIL),
+    )
     for row in rows(connection):
         if row.to_person in ("contact:C1", "deputy:DA"):
             bundle(connection, row, into=message(connection))

@@ -87,9 +87,7 @@ def test_a_matter_stands_in_lists_and_counts_as_by_the_rules(connection, seed):
         assert {one.matter.id: one.status for one in listed} == {m.id: m.status_on(day) for m in found}
         loud = [m for m in found if not m.silent]
         counts = projection.count_by_status(connection, day)
-        assert counts == {
-            ("visit", s): n for s in Status if (n := sum(m.status_on(day) is s for m in loud))
-        }
+        assert counts == {("visit", s): n for s in Status if (n := sum(m.status_on(day) is s for m in loud))}
         live = projection.live_by_town(connection, day)
         assert live == {t: n for t in ("T1", "T2", "T3") if (n := sum(m.town == t and m.is_live(day) for m in loud))}
 

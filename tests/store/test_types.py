@@ -54,7 +54,9 @@ def test_an_instant_is_compared_as_an_instant(connection):
 @pytest.mark.parametrize(
     "statement",
     [
-        pytest.param(insert(findings).values(at=NOON.replace(tzinfo=None), kind="k", subject="s", text="t"), id="insert"),
+        pytest.param(
+            insert(findings).values(at=NOON.replace(tzinfo=None), kind="k", subject="s", text="t"), id="insert"
+        ),
         pytest.param(update(subjects).values(reckoned_to=NOON.replace(tzinfo=None)), id="update"),
         pytest.param(select(matters).where(matters.c.next_rung_at <= NOON.replace(tzinfo=None)), id="compare"),
     ],
@@ -64,9 +66,7 @@ def test_an_instant_without_an_offset_is_refused(connection, statement):
         connection.execute(statement)
 
 
-@pytest.mark.parametrize(
-    ("words", "kept"), [((), ""), (None, ""), (("sms",), "sms"), (("email", "sms"), "email,sms")]
-)
+@pytest.mark.parametrize(("words", "kept"), [((), ""), (None, ""), (("sms",), "sms"), (("email", "sms"), "email,sms")])
 def test_a_short_list_of_words_keeps_its_order(connection, words, kept):
     assert Words().process_bind_param(words, connection.dialect) == kept
     assert Words().process_result_value(kept, connection.dialect) == (words or ())

@@ -24,7 +24,7 @@ from store import notices, outbox
 from store.outbox import Message
 from templates.wording import Wording
 
-LEASE_S: Final = 30.0  #: how long a claim lasts without a word from the claimer
+LEASE_S: Final = 30.0  #: how long a claim lasts without a word from the claimer, in real seconds
 
 log = structlog.get_logger()
 
@@ -69,7 +69,8 @@ def send(services: Services, desks: Desks, message_id: int) -> None:
 
 def _claim(connection: Connection, services: Services, desks: Desks, message_id: int, attempt: str) -> Outgoing | None:
     now = services.clock.now()
-    message = outbox.claim(connection, message_id, now=now, attempt=attempt, lease_s=LEASE_S)
+    lease_s = LEASE_S * max(services.clock.speed, 1.0)
+    message = outbox.claim(connection, message_id, now=now, attempt=attempt, lease_s=lease_s)
     if message is None:
         return None
     desk = desks.of(connection)

@@ -90,11 +90,12 @@ def write(connection: Connection, message: int, *, subject: str | None, body: st
 
 
 def settle(connection: Connection, message: int, attempt: str, state: str, **outcome: Any) -> bool:
-    """Note the outcome of an attempt; False if the message is no longer that attempt's."""
+    """Note the outcome of an attempt, be it late; False if the message is no longer that attempt's."""
+    before = [known for known in ("sending", "unknown") if may_become(known, state)]
     statement = (
         update(messages)
-        .where(messages.c.id == message, messages.c.attempt == attempt, messages.c.state == "sending")
-        .values(state=state, claimed_until=None, **outcome)
+        .where(messages.c.id == message, messages.c.attempt == attempt, messages.c.state.in_(before))
+        .values({"state": state, "claimed_until": None, "reason": None, **outcome})
     )
     return connection.execute(statement).rowcount == 1
 

@@ -135,11 +135,8 @@ def test_what_nobody_could_be_told_is_unique_too(connection):
 @pytest.mark.parametrize(("closed", "rung", "refused"), [(None, AT, False), ("met", None, False), ("met", AT, True)])
 def test_a_closed_matter_has_no_rung_to_come(connection, closed, rung, refused):
     row = matter("visit:S1:2026-03")
-    values = {
-        name: getattr(row, name, None)
-        for name in matters.c.keys()
-        if name not in ("measure", "start", "count", "leave", "closed", "next_rung_at", "holds")
-    }
+    other = ("measure", "start", "count", "leave", "closed", "next_rung_at", "holds")
+    values = {c.name: getattr(row, c.name) for c in matters.columns if c.name not in other}
     values |= {"measure": "days", "start": row.opened, "count": 1, "leave": 0, "holds": []}
     assert is_refused(connection, matters, values | {"closed": closed, "next_rung_at": rung}) is refused
 
@@ -188,7 +185,7 @@ def test_a_database_without_a_schema_is_refused_until_it_is_migrated(empty_url):
     engine = make_engine(empty_url)
     with engine.begin() as connection:
         assert current_version(connection) is None
-        with pytest.raises(WrongSchema, match="the schema is at nothing, this duban knows .*; run duban init"):
+        with pytest.raises(WrongSchema, match=r"the schema is at nothing, this duban knows .*; run duban init"):
             require(connection)
         migrate(connection)
         require(connection)

@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 
 from config.calendars import load_calendar
-from intake.demo.csv_folder import write_folder
 from intake.demo.municipality import FIRST, LAST, SEED, make_record
+from intake.exporting import write_record
 from rules.policy import Arrivals
 
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.scale < 1:
         parser.error(f"--scale {given.scale}: give 1 or more")
     record = make_record(given.seed, given.first, given.last, given.scale, load_calendar(), given.arrivals)
-    write_folder(record, given.folder)
+    write_record(record, given.folder)
     return 0
 
 

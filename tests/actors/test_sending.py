@@ -259,6 +259,23 @@ def test_settled_is_told_to_whom_the_climb_reached(engine):
     assert [kept.person for kept in settled] == ["contact:CT1"]
 
 
+@pytest.mark.xfail(
+    strict=True, reason="store/notices.py reached: a climb that lies in the outbox counts as one that left"
+)
+def test_settled_is_not_told_to_whom_the_climb_did_not_reach(duban):
+    duban.send_due()
+    lever(duban, held=True)
+    duban.run("04-08 10:00")
+    duban.keep(record(visits=MADE_UP))
+    duban.run("04-08 16:00")
+    lever(duban, held=False)
+    duban.send_due()
+    assert {(matter, rung) for matter, rung, _ in duban.superseded()} == {(MARCH, "climb-1")}
+    assert [
+        kept for kept in duban.sandbox("email") if kept.at >= at("04-08 09:00") and "督办结果" in kept.subject
+    ] == []
+
+
 # Hold and release ----------------------------------------------------------------------------
 
 

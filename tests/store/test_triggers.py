@@ -133,3 +133,17 @@ def test_a_fact_that_is_written_while_marks_are_cleared_is_not_lost(postgres_eng
         projection.clear_stale(step, taken)
     with postgres_engine.connect() as after:
         assert marks(after) == {("deputy", "DA")}
+
+
+@pytest.mark.xfail(
+    strict=True, reason="store/triggers.py: INSERT OR REPLACE fires no trigger for the row that it replaces"
+)
+def test_a_row_that_is_replaced_by_one_of_another_owner_marks_both(sqlite_engine):
+    with sqlite_engine.begin() as connection:
+        save(connection, FULL)
+        connection.execute(delete(stale))
+        replacing = "INSERT OR REPLACE INTO visits (id, deputy, day, kind, place, recorded_at) "
+        connection.execute(
+            text(f"{replacing} SELECT id, 'DA', day, kind, place, recorded_at FROM visits WHERE id = 'V2'")
+        )
+        assert marks(connection) == {("deputy", "DA"), ("deputy", "DB")}

@@ -14,10 +14,12 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Retries
 
 from actors.desks import Desks
-from actors.sending import send
+from actors.sending import recover, send
 from actors.steps import Plan, take_step
 from config.services import Services
-from store import findings, outbox
+from rules.notices import leaves_at
+from store import outbox
+from store.engine import reading
 
 SWEPT: Final = 1000  #: messages rung for in one sweep
 #: instant of a step; subjects reckoned, digests made, notices decided, messages bundled
@@ -77,15 +79,16 @@ def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker, watch:
         send(services, desks, message)
 
     def sweep() -> None:
-        """Ring for every message that is due and unclaimed; note those whose sender died as of unknown outcome.
+        """Settle what a dead sender had claimed, and ring for every message that is due and unclaimed.
 
-        Running twice only rings twice. A failure leaves the work to the next sweep.
+        What was left over when the daemon went down does not leave in the night: outside the window nothing is
+        rung for. Running twice only rings twice. A failure leaves the work to the next sweep.
         """
         now = services.clock.now()
-        with services.engine.begin() as connection:
-            for stranded in outbox.strand(connection, now):
-                findings.note(connection, "unknown", f"message:{stranded}", outbox.STRANDED, now)
-            due = outbox.claimable(connection, now, limit=SWEPT)
+        recover(services, now)
+        with reading(services.engine) as connection:
+            in_window = services.clock.is_drill or leaves_at(now, desks.of(connection)) == now
+            due = outbox.claimable(connection, now, limit=SWEPT) if in_window else []
         for message in due:
             bells.send.send(message)
 

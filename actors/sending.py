@@ -20,11 +20,11 @@ from config.services import Services
 from rules.facts import Channel
 from rules.notices import Notice, Verdict, urgency
 from rules.offices import Person
-from store import notices, outbox
+from store import findings, notices, outbox
 from store.outbox import Message
 from templates.wording import Wording
 
-LEASE_S: Final = 30.0  #: how long a claim lasts without a word from the claimer, in real seconds
+LEASE_S: Final = 10.0  #: how long a claim lasts without a word from the claimer, in real seconds
 
 log = structlog.get_logger()
 
@@ -65,6 +65,25 @@ def send(services: Services, desks: Desks, message_id: int) -> None:
         else:
             outbox.settle(connection, message_id, attempt, "failed", reason=outcome.reason)
     log.info("sent", message=message_id, channel=outgoing.channel, gateway=gateway.name)
+
+
+def recover(services: Services, now: datetime) -> None:
+    """Settle what a process that died had claimed: as sent, or to be sent, where the gateway can tell.
+
+    Where it cannot, the outcome stays unknown and is a finding: nothing is sent again blindly.
+    """
+    with services.engine.begin() as connection:
+        stranded = outbox.strand(connection, now)
+    for message in stranded:
+        gateway = services.gateways[Channel(message.channel)]
+        has_left = gateway.has_taken(message.attempt)
+        with services.engine.begin() as connection:
+            if has_left is None:
+                findings.note(connection, "unknown", f"message:{message.id}", outbox.STRANDED, now)
+            elif has_left:
+                outbox.settle(connection, message.id, message.attempt, "accepted", sent_at=now, provider=gateway.name)
+            else:
+                outbox.retry(connection, message.id)
 
 
 def _claim(connection: Connection, services: Services, desks: Desks, message_id: int, attempt: str) -> Outgoing | None:

@@ -47,3 +47,6 @@ class Gateway(Protocol):
 
     def send(self, outgoing: Outgoing) -> Outcome:
         """Hand the message over, once."""
+
+    def has_taken(self, attempt: str) -> bool | None:
+        """Say whether an attempt whose sender died got through; None where the gateway cannot tell."""

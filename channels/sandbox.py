@@ -13,11 +13,16 @@ class SandboxGateway:
 
     name = "sandbox"
 
-    def __init__(self, keep: Callable[[Outgoing], None]) -> None:
-        """Keep messages by `keep`."""
+    def __init__(self, keep: Callable[[Outgoing], None], has_kept: Callable[[str], bool]) -> None:
+        """Keep messages by `keep`; `has_kept` knows the attempts that it kept."""
         self._keep = keep
+        self._has_kept = has_kept
 
     def send(self, outgoing: Outgoing) -> Outcome:
         """Keep the message; the sandbox never refuses."""
         self._keep(outgoing)
         return Accepted(f"sandbox-{outgoing.attempt}")
+
+    def has_taken(self, attempt: str) -> bool:
+        """Say whether an attempt is among the messages kept."""
+        return self._has_kept(attempt)

@@ -24,7 +24,7 @@ from rules.facts import Channel
 from rules.policy import Policy
 from rules.workdays import Calendar
 from store import sandbox
-from store.engine import make_engine
+from store.engine import make_engine, reading
 
 SQLITE: Final = "sqlite"
 
@@ -99,7 +99,11 @@ def sandbox_gateways(engine: Engine) -> dict[Channel, Gateway]:
                 },
             )
 
-    gateway = SandboxGateway(keep)
+    def has_kept(attempt: str) -> bool:
+        with reading(engine) as connection:
+            return sandbox.has_kept(connection, attempt)
+
+    gateway = SandboxGateway(keep, has_kept)
     return {Channel.SMS: gateway, Channel.EMAIL: gateway}
 
 

@@ -3,6 +3,8 @@
 Callers: `duban matters --rebuild`, `duban doctor`.
 """
 
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -10,8 +12,12 @@ from sqlalchemy import Connection
 from actors.desks import Desks
 from actors.reckoning import all_subjects, batches, read_dossiers, reckon_subjects
 from actors.steps import cursor
+from rules.dockets import Desk
 from rules.dossiers import reckon
-from store import projection
+from rules.facts import local_day, midnight
+from rules.matters import Matter, Subject
+from rules.notices import next_attention
+from store import notices, projection
 
 SHOWN: Final = 3  #: differing fields named for one matter
 
@@ -21,20 +27,42 @@ def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> lis
     desk = desks.of(connection)
     at = cursor(connection, desk)
     lines: list[str] = []
-    subjects = sorted(all_subjects(connection))
-    for batch in batches(subjects):
-        stored = projection.matters_of(connection, batch)
-        wrong = []
-        for dossier in read_dossiers(connection, desk, batch):
-            fresh = reckon(dossier, at).matters
-            known = stored.get(dossier.subject, {})
-            differing = [i for i in sorted(fresh.keys() | known.keys()) if fresh.get(i) != known.get(i)]
-            lines += [f"{ident}: {_difference(fresh.get(ident), known.get(ident))}" for ident in differing]
-            if differing:
-                wrong.append(dossier.subject)
-        if write and wrong:
-            reckon_subjects(connection, desk, wrong, at, since=at)
+    for batch in batches(sorted(all_subjects(connection) | projection.known_subjects(connection))):
+        differing = _differing(connection, desk, batch, at)
+        lines += [line for found in differing.values() for line in found]
+        if write and differing:
+            reckon_subjects(connection, desk, list(differing), at, since=at)
     return lines
+
+
+def _differing(connection: Connection, desk: Desk, batch: Sequence[Subject], at: datetime) -> dict[Subject, list[str]]:
+    """Return the subjects that differ from a fresh reckoning, with what differs."""
+    stored = projection.matters_of(connection, batch)
+    fresh = {dossier.subject: reckon(dossier, at).matters for dossier in read_dossiers(connection, desk, batch)}
+    found: dict[Subject, list[str]] = {}
+    for subject in batch:
+        new, known = fresh.get(subject, {}), stored.get(subject, {})
+        wrong = [i for i in sorted(new.keys() | known.keys()) if new.get(i) != known.get(i)]
+        lines = [f"{ident}: {_difference(new.get(ident), known.get(ident))}" for ident in wrong]
+        lines += _wrong_calls(connection, desk, [m for i, m in known.items() if i not in wrong], at)
+        if lines:
+            found[subject] = lines
+    return found
+
+
+def _wrong_calls(connection: Connection, desk: Desk, matters: Sequence[Matter], at: datetime) -> Iterator[str]:
+    """Yield the live matters that would be looked at in another round than the next that is theirs."""
+    live = [matter for matter in matters if matter.is_live(local_day(at))]
+    if not live:
+        return
+    ids = [matter.id for matter in live]
+    fired, calls = notices.fired(connection, ids), projection.next_rungs(connection, ids)
+    after = max(at + timedelta(microseconds=1), midnight(desk.start_on))
+    for matter in live:
+        known, reckoned = calls[matter.id], next_attention(matter, fired.get(matter.id, ()), after, desk)
+        is_still_due = known is not None and known <= at
+        if known != reckoned and not is_still_due:
+            yield f"{matter.id}: its next rung is at {known}, reckoned {reckoned}"
 
 
 def _difference(fresh: object, known: object) -> str:

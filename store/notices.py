@@ -17,6 +17,8 @@ from store.schema import messages, notices, rungs
 from store.upserts import insert_new
 
 BATCH: Final = 1000
+#: a message in one of these states has not reached anybody
+NOT_LEFT: Final = ("due", "failed", "superseded", "undeliverable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ def reached(connection: Connection, of: Sequence[str]) -> dict[str, list[str]]:
         query = (
             select(notices.c.matter, notices.c.to_person)
             .where(notices.c.matter.in_(of[start : start + BATCH]))
-            .where(notices.c.rung.like("climb-%"), notices.c.state == "bundled", notices.c.verdict == Verdict.SENT)
+            .join(messages)
+            .where(notices.c.rung.like("climb-%"), notices.c.state == "bundled", messages.c.state.not_in(NOT_LEFT))
             .order_by(notices.c.id)
         )
         for matter, person in connection.execute(query):

@@ -114,15 +114,24 @@ def is_busy(connection: Connection, now: datetime) -> bool:
     return connection.execute(query).first() is not None
 
 
-def strand(connection: Connection, now: datetime) -> Sequence[int]:
-    """Mark as of unknown outcome what a dead process had claimed, and return it; it is not sent again by itself."""
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """A message whose sender died: the claim's time is over and no outcome is known."""
+
+    id: int
+    channel: str
+    attempt: str
+
+
+def strand(connection: Connection, now: datetime) -> list[Stranded]:
+    """Mark as of unknown outcome what a dead process had claimed, and return it; it is not sent again blindly."""
     statement = (
         update(messages)
         .where(messages.c.state == "sending", messages.c.claimed_until < now)
         .values(state="unknown", claimed_until=None, reason=STRANDED)
-        .returning(messages.c.id)
+        .returning(messages.c.id, messages.c.channel, messages.c.attempt)
     )
-    return connection.execute(statement).scalars().all()
+    return [Stranded(*row) for row in connection.execute(statement)]
 
 
 def retry(connection: Connection, message: int) -> bool:

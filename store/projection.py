@@ -94,6 +94,13 @@ def subject_rows(connection: Connection, wanted: Iterable[Subject]) -> dict[Subj
     return found
 
 
+def known_subjects(connection: Connection) -> set[Subject]:
+    """Return every subject that has matters, on record still or not."""
+    kinds = {matter: kind for kind, names in MATTERS_OF.items() for matter in names}
+    query = select(matters.c.kind, matters.c.subject).distinct()
+    return {Subject(kinds[kind], ident) for kind, ident in connection.execute(query)}
+
+
 def save_subjects(connection: Connection, rows: Iterable[SubjectRow]) -> None:
     """Note how far subjects have been reckoned."""
     upsert(connection, subjects, [{f.name: getattr(row, f.name) for f in fields(row)} for row in rows])
@@ -178,6 +185,15 @@ def matters_due(connection: Connection, at: datetime, limit: int) -> list[Matter
 def next_rung_at(connection: Connection) -> datetime | None:
     """Return when the next rung of any matter is due."""
     found: datetime | None = connection.execute(select(func.min(matters.c.next_rung_at))).scalar()
+    return found
+
+
+def next_rungs(connection: Connection, ids: Sequence[str]) -> dict[str, datetime | None]:
+    """Return when some matters are looked at next."""
+    found: dict[str, datetime | None] = {}
+    for some in _slices(ids):
+        query = select(matters.c.id, matters.c.next_rung_at).where(matters.c.id.in_(some))
+        found |= dict(connection.execute(query).all())
     return found
 
 

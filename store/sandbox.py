@@ -37,6 +37,11 @@ def keep(connection: Connection, row: dict[str, Any]) -> None:
     insert_new(connection, sandbox, [row])
 
 
+def has_kept(connection: Connection, attempt: str) -> bool:
+    """Say whether an attempt is among the messages kept."""
+    return connection.execute(select(sandbox.c.id).where(sandbox.c.attempt == attempt)).first() is not None
+
+
 def latest(connection: Connection, channel: str, limit: int) -> list[Kept]:
     """Return the last messages on a channel, the newest first."""
     query = select(*COLUMNS).where(sandbox.c.channel == channel).order_by(sandbox.c.id.desc()).limit(limit)

@@ -52,6 +52,9 @@ class Listening:
     handed: list[Outgoing] = field(default_factory=list)
     name: str = "listening"
 
+    def has_taken(self, attempt):
+        return None
+
     def send(self, outgoing: Outgoing) -> Outcome:
         self.handed.append(outgoing)
         return self.answer(outgoing)
@@ -259,9 +262,6 @@ def test_settled_is_told_to_whom_the_climb_reached(engine):
     assert [kept.person for kept in settled] == ["contact:CT1"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="store/notices.py reached: a climb that lies in the outbox counts as one that left"
-)
 def test_settled_is_not_told_to_whom_the_climb_did_not_reach(duban):
     duban.send_due()
     lever(duban, held=True)
@@ -361,7 +361,7 @@ def test_a_claim_whose_sender_died_is_of_unknown_outcome_and_never_sent_again(en
     gateway.answer = Listening().answer
     broker = embedded_broker()
     bells = hang_bells(duban.services, duban.desks, broker)
-    for seconds, state in ((30, "sending"), (31, "unknown"), (3600, "unknown")):
+    for seconds, state in ((LEASE_S, "sending"), (LEASE_S + 1, "unknown"), (3600, "unknown")):
         duban.clock.instant = at(NINE) + timedelta(seconds=seconds)
         bells.sweep.fn()
         duban.send_due()
@@ -408,7 +408,7 @@ def test_an_outcome_that_comes_late_is_noted_all_the_same(engine):
     def answer(outgoing):
         duban.clock.instant += timedelta(seconds=31)
         with duban.engine.begin() as connection:
-            assert list(outbox.strand(connection, duban.clock.now())) == [outgoing.message]
+            assert [m.id for m in outbox.strand(connection, duban.clock.now())] == [outgoing.message]
         return Accepted(f"id-{outgoing.attempt}")
 
     duban.services.gateways[Channel.SMS].answer = answer

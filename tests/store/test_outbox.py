@@ -123,7 +123,7 @@ def test_what_a_dead_process_had_claimed_is_of_unknown_outcome_when_its_time_is_
     ident = put(connection)
     claim(connection, ident)
     assert list(outbox.strand(connection, NOW + 30 * SECOND)) == []
-    assert list(outbox.strand(connection, NOW + 31 * SECOND)) == [ident]
+    assert [m.id for m in outbox.strand(connection, NOW + 31 * SECOND)] == [ident]
     assert list(outbox.strand(connection, NOW + 31 * SECOND)) == []
     assert list(outbox.claimable(connection, NOW + 99 * SECOND, 9)) == []
 

@@ -142,8 +142,10 @@ def test_a_row_that_is_replaced_by_one_of_another_owner_marks_both(sqlite_engine
     with sqlite_engine.begin() as connection:
         save(connection, FULL)
         connection.execute(delete(stale))
-        replacing = "INSERT OR REPLACE INTO visits (id, deputy, day, kind, place, recorded_at) "
         connection.execute(
-            text(f"{replacing} SELECT id, 'DA', day, kind, place, recorded_at FROM visits WHERE id = 'V2'")
+            text(
+                "INSERT OR REPLACE INTO visits (id, deputy, day, kind, place, recorded_at) "
+                "SELECT id, 'DA', day, kind, place, recorded_at FROM visits WHERE id = 'V2'"
+            )
         )
         assert marks(connection) == {("deputy", "DA"), ("deputy", "DB")}

@@ -13,6 +13,7 @@ from sqlalchemy import Text, select
 from sqlalchemy.types import String
 
 from actors.bells import embedded_broker, hang_bells
+from actors.sending import LEASE_S
 from actors.steps import Plan
 from channels.gateway import Accepted, Outcome, Outgoing, Refused
 from config.drill import Drill, DrillClock

@@ -94,6 +94,7 @@ class Clockwork:
             with reading(self._services.engine) as connection:
                 if is_done(connection):
                     return
+            self._sweep()
             pause = min(pause * 2, 0.05)
 
     def _sweep(self) -> None:

@@ -110,7 +110,9 @@ def test_whom_the_climb_reached_are_those_whose_notice_has_left(connection):
     )
     for row in rows(connection):
         if row.to_person in ("contact:C1", "deputy:DA"):
-            bundle(connection, row, into=message(connection))
+            ident = message(connection)
+            bundle(connection, row, into=ident)
+            outbox.claim(connection, ident, now=NOW, attempt=f"a{ident}", lease_s=30)
         if row.to_person == "contact:C3":
             notices.supersede(connection, [row.id], "settled")
     assert notices.reached(connection, [MATTER.id, "visit:S2:2026-03"]) == {MATTER.id: ["contact:C1"]}
@@ -125,7 +127,10 @@ def test_whom_the_climb_reached_is_told_once_whatever_the_rung_and_channel(conne
         notice("climb-1", person=clerk, channel=Channel.EMAIL),
         notice("climb-1", person=clerk, matter=moved),
     )
-    bundle(connection, *rows(connection), into=message(connection))
+    ident = message(connection)
+    bundle(connection, *rows(connection), into=ident)
+    assert notices.reached(connection, [MATTER.id]) == {}
+    outbox.claim(connection, ident, now=NOW, attempt="a", lease_s=30)
     assert notices.reached(connection, [MATTER.id]) == {MATTER.id: ["contact:C1"]}
 
 

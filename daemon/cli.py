@@ -147,18 +147,21 @@ def simulate(
     from config.policies import load_policy
     from config.settings import load_settings
     from daemon.records import check_record
+    from replay.engine import without_collection
     from replay.simulate import run_record, summary_lines, write_run
 
     if last < first:
         fail(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}", BAD_INPUT)
     settings = load_settings()
     policy = load_policy(policy_file, assignments).model_copy(update={"start_on": first.date()})
-    checked = check_record(path, policy=policy, settings=settings)
+    with without_collection():
+        checked = check_record(path, policy=policy, settings=settings)
+        if not checked.faults:
+            run = run_record(checked.record, first.date(), last.date(), policy=policy, settings=settings)
+            summary = write_run(run, out, sms_price=settings.sms_price)
     if checked.faults:
         say(map(str, checked.faults), [fault.as_json() for fault in checked.faults], as_json=as_json, err=not as_json)
         fail(f"{_many(len(checked.faults), 'fault')} in {path}; nothing was simulated", BAD_INPUT)
-    run = run_record(checked.record, first.date(), last.date(), policy=policy, settings=settings)
-    summary = write_run(run, out, sms_price=settings.sms_price)
     say(summary_lines(summary, out), summary, as_json=as_json)
 
 

@@ -308,8 +308,8 @@ class Replay:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """Pause the collector of cycles: a run makes none, and looking for them costs a fifth of its time."""
+def without_collection() -> Iterator[None]:
+    """Pause the collector of cycles: reading and replaying make none; looking for them costs a fifth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -322,6 +322,6 @@ def _without_collection() -> Iterator[None]:
 def replay(record: Record, desk: Desk, last: date, words: Words | None = None) -> Replay:
     """Run a record from `desk.start_on` 00:00 to `last` 24:00 and return all that happened."""
     run = Replay(record, desk, last, words)
-    with _without_collection():
+    with without_collection():
         run.run()
     return run

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from rules.dockets import Desk
 from rules.facts import Channel, local_day
 from rules.matters import Matter, subject_of
-from rules.notices import ALWAYS, leaves_at, put_off
+from rules.notices import leaves_at, put_off, superseded
 from store import notices, outbox, projection
 from store.notices import NoticeRow
 
@@ -47,17 +47,7 @@ def let_go(connection: Connection, desk: Desk, at: datetime, *, is_round: bool) 
 
 def superseded_reason(row: NoticeRow, matter: Matter | None, at: datetime) -> str | None:
     """Return why a notice must not leave any more, or None if it is still right (R5.7)."""
-    if row.rung in ALWAYS:
-        return None
-    if matter is None:
-        return "the matter was reckoned away"
-    if not matter.is_live(local_day(at)):
-        return f"the matter is {matter.status_on(local_day(at))}"
-    if matter.due != row.due:
-        return f"the due date is now {matter.due}"
-    if matter.responsible != row.responsible:
-        return f"{matter.responsible} is responsible now"
-    return None
+    return superseded(row.rung, row.due, row.responsible, matter, local_day(at))
 
 
 def _still_right(connection: Connection, waiting: Sequence[NoticeRow], at: datetime) -> list[NoticeRow]:

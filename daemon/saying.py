@@ -11,7 +11,6 @@ from typing import Any, Final, NoReturn
 
 import click
 
-OK: Final = 0
 FINDING: Final = 1
 BAD_INPUT: Final = 2
 OUT_OF_REACH: Final = 3

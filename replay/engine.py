@@ -253,7 +253,8 @@ class Replay:
 
     def _still_holds(self, notice: Notice, at: datetime) -> bool:
         docket = self.dockets[subject_of(notice.matter.id)]
-        return notice_rules.still_holds(notice, docket.matters.get(notice.matter.id), local_day(at))
+        then, now = notice.matter, docket.matters.get(notice.matter.id)
+        return notice_rules.superseded(notice.rung, then.due, then.responsible, now, local_day(at)) is None
 
     def _let_go(self, at: datetime, notices: Iterable[Notice]) -> None:
         """Send what leaves now, one message for each person and channel (R5.9, R5.11)."""

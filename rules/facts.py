@@ -5,7 +5,7 @@ in UTC. Ids are the record's own. Source: INTERFACES "The record"; rules R2 to R
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -361,6 +361,3 @@ class Record:
         "project_events": ProjectEvent,
         "acknowledgements": Acknowledgement,
     }
-
-
-TABLE_NAMES: Final = tuple(f.name for f in fields(Record))

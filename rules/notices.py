@@ -222,12 +222,20 @@ def put_off(at: datetime, desk: Desk) -> datetime:
     return next_round(midnight(tomorrow), desk.policy, desk.calendar)
 
 
-def still_holds(notice: Notice, now: Matter | None, day: date) -> bool:
-    """Say whether a notice about to leave is still right: its matter open, not moved, in the same hands (R5.7)."""
-    if notice.rung in ALWAYS:
-        return True
-    then = notice.matter
-    return now is not None and now.is_live(day) and now.due == then.due and now.responsible == then.responsible
+def superseded(rung: str, due: date, responsible: str, now: Matter | None, day: date) -> str | None:
+    """Return why a notice about to leave is no longer right, or None if it is (R5.7).
+
+    `rung`, `due`, `responsible`: as they were when it was decided; `now`: its matter as it stands on `day`.
+    """
+    if rung in ALWAYS:
+        return None
+    if now is None:
+        return "the matter was reckoned away"
+    if not now.is_live(day):
+        return f"the matter is {now.status_on(day)}"
+    if now.due != due:
+        return f"the due date is now {now.due}"
+    return f"{now.responsible} is responsible now" if now.responsible != responsible else None
 
 
 def urgency(notice: Notice) -> tuple[int, int, date, str]:

@@ -1,27 +1,30 @@
 """Which actors are there, and how are they rung?
 
-The database is the record, the broker a doorbell: a message says only which step or which outbox row to look at.
+The database is the record, the broker a doorbell: it says only that there is something to look at.
 Lost, doubled or late rings do no harm; a sweep rings again. Callers: daemon/.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any, Final
 
 import dramatiq
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Retries
 
+from actors.claiming import BATCH
 from actors.desks import Desks
-from actors.sending import recover, send
+from actors.sending import Sender
+from actors.settling import ask_about_silent, follow_up, settle_unknown
 from actors.steps import Plan, take_step
 from config.services import Services
-from rules.notices import leaves_at
 from store import outbox
 from store.engine import reading
 
-SWEPT: Final = 1000  #: messages rung for in one sweep
+#: bells rung at once for what is due; each rings on while there is more
+MOST_BELLS: Final = 8
 #: instant of a step; subjects reckoned, digests made, notices decided, messages bundled
 Watch = Callable[[datetime, int, int, int, int], None]
 
@@ -32,12 +35,17 @@ class Bells:
 
     broker: dramatiq.Broker
     step: dramatiq.Actor[[str, bool, bool], None]
-    send: dramatiq.Actor[[int], None]
+    send: dramatiq.Actor[[], None]
     sweep: dramatiq.Actor[[], None]
 
     def ring_step(self, plan: Plan) -> None:
         """Have a step taken."""
         self.step.send(plan.at.isoformat(), plan.makes_digests, plan.holds_round)
+
+    def ring_send(self, due: int) -> None:
+        """Have messages sent, as many as are due."""
+        for _ in range(min(ceil(due / BATCH), MOST_BELLS)):
+            self.send.send()
 
 
 def embedded_broker() -> StubBroker:
@@ -58,44 +66,43 @@ def redis_broker(url: str) -> dramatiq.Broker:
 
 def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker, watch: Watch = lambda *_: None) -> Bells:
     """Declare the actors on a broker. `watch` is told of each step taken here."""
+    sender = Sender(services, desks)
 
     def step(at: str, makes_digests: bool, holds_round: bool) -> None:  # noqa: FBT001 - a message's arguments
-        """Take one step of the clock, then ring for each message that leaves.
+        """Take one step of the clock, then ring for what leaves.
 
         Running twice is harmless: the step is taken once. Never retried: the clock's next look is the retry.
         """
         done = take_step(services, desks, Plan(datetime.fromisoformat(at), makes_digests, holds_round))
         if done is None:
             return
-        for message in done.messages:
-            bells.send.send(message)
+        bells.ring_send(len(done.messages))
         watch(datetime.fromisoformat(at), done.reckoned, done.digests, done.notices, len(done.messages))
 
-    def send_message(message: int) -> None:
-        """Send one message of the outbox.
+    def send_messages() -> None:
+        """Send some of the messages that are due, and ring on while there are more.
 
         Running twice is harmless: a message is claimed once. Never retried: the sweep rings for what is due.
         """
-        send(services, desks, message)
+        if sender.send_due():
+            bells.send.send()
 
     def sweep() -> None:
-        """Settle what a dead sender had claimed, and ring for every message that is due and unclaimed.
+        """Settle what dead senders had claimed, follow up what did not arrive, and ring for what is due.
 
-        What was left over when the daemon went down does not leave in the night: outside the window nothing is
-        rung for. Running twice only rings twice. A failure leaves the work to the next sweep.
+        Running twice only looks twice. A failure leaves the work to the next sweep.
         """
-        now = services.clock.now()
-        recover(services, now)
+        settle_unknown(services, desks)
+        follow_up(services, desks)
+        ask_about_silent(services)
         with reading(services.engine) as connection:
-            in_window = services.clock.is_drill or leaves_at(now, desks.of(connection)) == now
-            due = outbox.claimable(connection, now, limit=SWEPT) if in_window else []
-        for message in due:
-            bells.send.send(message)
+            due = outbox.count_claimable(connection, services.clock.now(), MOST_BELLS * BATCH)
+        bells.ring_send(due)
 
     def declare(fn: Callable[..., None], queue: str) -> dramatiq.Actor[Any, None]:
         decorate: Any = dramatiq.actor(broker=broker, queue_name=queue, max_retries=0)
         actor: dramatiq.Actor[Any, None] = decorate(fn)
         return actor
 
-    bells = Bells(broker, declare(step, "rounds"), declare(send_message, "sending"), declare(sweep, "rounds"))
+    bells = Bells(broker, declare(step, "rounds"), declare(send_messages, "sending"), declare(sweep, "rounds"))
     return bells

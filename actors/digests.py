@@ -6,6 +6,7 @@ Rules: R7.1, R7.2. Callers: actors/steps.py.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
@@ -21,6 +22,7 @@ from rules.matters import Status
 from rules.offices import Person
 from rules.workdays import ONE_DAY
 from store import digests, facts, installation, notices, outbox, projection
+from store.outbox import New
 from templates.gaps import gap_in_words
 from templates.wording import DigestView, Wording
 
@@ -103,11 +105,12 @@ def _make(
     connection: Connection, digest: Digest, view: DigestView, wording: Wording, person: Person, at: datetime
 ) -> int:
     channel = person.used([Channel.EMAIL])[0]
+    new = New(kind="digest", person=person.id, channel=channel, at=at, day=view.day)
     if channel is Channel.EMAIL:
         email = wording.digest_email(view)
-        words = {"subject": email.subject, "body": email.text, "html": email.html}
+        new = replace(new, subject=email.subject, body=email.text, html=email.html)
     else:
-        words = {"body": wording.digest_sms(view)}
-    message = outbox.put(connection, kind="digest", person=person.id, channel=channel, at=at, day=view.day, **words)
+        new = replace(new, body=wording.digest_sms(view))
+    message = outbox.put(connection, new)
     digests.record(connection, digest, person.id, view.counts, at, message)
     return message

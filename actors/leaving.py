@@ -15,6 +15,7 @@ from rules.matters import Matter, subject_of
 from rules.notices import leaves_at, put_off, superseded
 from store import notices, outbox, projection
 from store.notices import NoticeRow
+from store.outbox import New
 
 
 def let_go(connection: Connection, desk: Desk, at: datetime, *, is_round: bool) -> list[int]:
@@ -33,15 +34,18 @@ def let_go(connection: Connection, desk: Desk, at: datetime, *, is_round: bool) 
     for row in (row for row in right if row.to_person):
         bundles[row.to_person, row.channel].append(row)
     allowed = _within_limit(connection, desk, bundles, at)
-    messages = []
-    for (person, channel), rows in bundles.items():
-        ids = [row.id for row in rows]
-        if channel == Channel.SMS and person not in allowed:
-            notices.put_off(connection, ids, put_off(at, desk))
-        else:
-            message = outbox.put(connection, kind="notices", person=person, channel=channel, at=at, day=local_day(at))
-            notices.bundle(connection, ids, message, at)
-            messages.append(message)
+    beyond = {key for key in bundles if key[1] == Channel.SMS and key[0] not in allowed}
+    notices.put_off(connection, [row.id for key in beyond for row in bundles[key]], put_off(at, desk))
+    leaving = {key: rows for key, rows in bundles.items() if key not in beyond}
+    day = local_day(at)
+    messages = outbox.put_all(
+        connection, [New(kind="notices", person=p, channel=c, at=at, day=day) for p, c in leaving]
+    )
+    notices.bundle(
+        connection,
+        [(row.id, message) for rows, message in zip(leaving.values(), messages, strict=True) for row in rows],
+        at,
+    )
     return messages
 
 

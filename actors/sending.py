@@ -1,165 +1,148 @@
-"""How does one message leave?
+"""How does a message leave?
 
-Claimed, checked for the last time, put into words, handed to the gateway once, recorded. The claim is committed
-before the call: whoever dies in between leaves a message of unknown outcome, never a second one.
-Rules: R5.7, R5.9. Callers: the actor `send`.
+Claimed and checked, handed to its gateway once, recorded. The claim is committed before the call: whoever dies in
+between leaves a message of unknown outcome, never a second one. No call is repeated here: what follows from an
+outcome is decided in the database. Rules: R5.7, R5.9; FINDINGS "Sending once". Callers: the actor `send`.
 """
 
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from sqlalchemy import Connection
 
+from actors.claiming import BATCH, CLAIM_HOLDS_S, Claimed, claim
 from actors.desks import Desks
-from actors.leaving import current_matters, superseded_reason
-from channels.gateway import Accepted, Outgoing
-from config.letterhead import wording_of
+from channels.gateway import Accepted, Gateway, Outcome, Outgoing, Refused, Unsure, WhenUnknown
 from config.services import Services
+from rules.deliveries import State, try_again_at
 from rules.facts import Channel
-from rules.notices import Notice, Verdict, urgency
-from rules.offices import Person
-from store import findings, notices, outbox
-from store.outbox import Message
-from templates.wording import Wording
+from store import findings, gateways, optouts, outcomes
+from store.outcomes import Settled
 
-LEASE_S: Final = 10.0  #: how long a claim lasts without a word from the claimer, in real seconds
+#: so many calls in a row that find the gateway ill end a batch
+ENOUGH: Final = 2
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A message in words."""
+class Sender:
+    """Sends what is due, one batch after another; each thread may use the same one."""
 
-    subject: str | None
-    text: str
-    html: str | None
+    def __init__(self, services: Services, desks: Desks) -> None:
+        """Begin with full batches; a slow gateway makes them smaller."""
+        self._services = services
+        self._desks = desks
+        self._limit = BATCH
 
+    def send_due(self) -> bool:
+        """Send some of the messages that are due, and say whether there may be more.
 
-def send(services: Services, desks: Desks, message_id: int) -> None:
-    """Send one message of the outbox if it is due and nobody else has it.
+        Running twice, or in many processes at once, is harmless: a message is claimed once. If the process dies
+        after the claim, what it had taken is settled by actors/settling.py, not sent again blindly.
+        """
+        limit = self._limit
+        claimed = claim(self._services, self._desks, limit)
+        if claimed.outgoing:
+            self._hand_over(claimed)
+        return claimed.count >= min(limit, BATCH)
 
-    Running twice is harmless: the second finds nothing to claim. If the process dies after the claim, the
-    message is settled by `recover`, not sent again blindly.
-    """
-    attempt = services.new_attempt()
-    with services.engine.begin() as connection:
-        outgoing = _claim(connection, services, desks, message_id, attempt)
-    if outgoing is None:
-        return
-    gateway = services.gateways[Channel(outgoing.channel)]
-    outcome = gateway.send(outgoing)
-    with services.engine.begin() as connection:
-        if isinstance(outcome, Accepted):
-            outbox.settle(
-                connection,
-                message_id,
-                attempt,
-                "accepted",
-                sent_at=outgoing.at,
-                provider=gateway.name,
-                provider_id=outcome.provider_id,
-            )
-        else:
-            outbox.settle(connection, message_id, attempt, "failed", reason=outcome.reason)
-    log.info("sent", message=message_id, channel=outgoing.channel, gateway=gateway.name)
-
-
-def recover(services: Services, now: datetime) -> None:
-    """Settle what a process that died had claimed: as sent, or to be sent, where the gateway can tell.
-
-    Where it cannot, the outcome stays unknown and is a finding: nothing is sent again blindly.
-    """
-    with services.engine.begin() as connection:
-        stranded = outbox.strand(connection, now)
-    for message in stranded:
-        gateway = services.gateways[Channel(message.channel)]
-        has_left = gateway.has_taken(message.attempt)
-        with services.engine.begin() as connection:
-            if has_left is None:
-                findings.note(connection, "unknown", f"message:{message.id}", outbox.STRANDED, now)
-            elif has_left:
-                outbox.settle(connection, message.id, message.attempt, "accepted", sent_at=now, provider=gateway.name)
-            else:
-                outbox.retry(connection, message.id)
+    def _hand_over(self, claimed: Claimed) -> None:
+        outcomes_of: list[tuple[Outgoing, Outcome | None]] = []
+        began = self._services.elapsed()
+        ill = 0
+        for outgoing in claimed.outgoing:
+            if ill >= ENOUGH or self._services.elapsed() - began > CLAIM_HOLDS_S:
+                outcomes_of.append((outgoing, None))
+                continue
+            outcome = _call(self._services.gateways[Channel(outgoing.channel)], outgoing)
+            ill = ill + 1 if _is_illness(outcome) else 0
+            outcomes_of.append((outgoing, outcome))
+        made = sum(outcome is not None for _, outcome in outcomes_of)
+        self._limit = min(BATCH, made * 2) if made < len(outcomes_of) else min(BATCH, self._limit * 2)
+        with self._services.engine.begin() as connection:
+            _record(connection, self._services, outcomes_of)
+        log.info("sent", claimed=claimed.count, handed_over=made)
 
 
-def _claim(connection: Connection, services: Services, desks: Desks, message_id: int, attempt: str) -> Outgoing | None:
+def _call(gateway: Gateway, outgoing: Outgoing) -> Outcome:
+    """Call once; an adapter that raises against its promise leaves an unknown outcome, and the others go on."""
+    try:
+        return gateway.send(outgoing)
+    except Exception as err:
+        log.exception("a gateway failed unexpectedly", gateway=gateway.name, message=outgoing.message)
+        return Unsure(f"{type(err).__name__} in the adapter")
+
+
+def _is_illness(outcome: Outcome) -> bool:
+    return isinstance(outcome, Unsure) or (isinstance(outcome, Refused) and outcome.is_illness)
+
+
+def _record(connection: Connection, services: Services, made: Sequence[tuple[Outgoing, Outcome | None]]) -> None:
     now = services.clock.now()
-    lease_s = LEASE_S * max(services.clock.speed, 1.0)
-    message = outbox.claim(connection, message_id, now=now, attempt=attempt, lease_s=lease_s)
-    if message is None:
-        return None
-    desk = desks.of(connection)
-    person = desk.house.person(message.person)
-    address = _address(person, message.channel)
-    if person is None or address is None:
-        outbox.settle(connection, message_id, attempt, "undeliverable", reason=f"{message.person} has no address now")
-        return None
-    letter = _letter(connection, message, person, wording_of(desk, services.settings), now)
-    if letter is None:
-        outbox.settle(connection, message_id, attempt, "superseded", reason="nothing in it still holds")
-        return None
-    outbox.write(connection, message_id, subject=letter.subject, body=letter.text, html=letter.html)
-    return Outgoing(
-        message=message_id,
-        attempt=attempt,
-        # A fast drill runs on while a message is on its way: what counts is when it was to leave.
-        at=message.at if services.clock.is_drill else now,
-        channel=message.channel,
-        person=message.person,
-        address=address,
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
-    )
-
-
-def _address(person: Person | None, channel: str) -> str | None:
-    if person is None:
-        return None
-    return person.mobile if channel == Channel.SMS else person.email
-
-
-def _letter(connection: Connection, message: Message, person: Person, wording: Wording, now: datetime) -> Letter | None:
-    """Put the notices that still hold into words; None if none does. A digest has its words already."""
-    if message.body is not None:
-        return Letter(message.subject, message.body, message.html)
-    items = _items(connection, message, person, now)
-    if not items:
-        return None
-    return written(items, message.day, wording)
-
-
-def written(items: list[Notice], day: date, wording: Wording) -> Letter:
-    """Return the words for the notices of one person on one channel that leave together (R5.9)."""
-    items.sort(key=urgency)
-    if items[0].channel is Channel.SMS:
-        return Letter(None, wording.sms(items, day), None)
-    email = wording.email(items, day)
-    return Letter(email.subject, email.text, email.html)
-
-
-def _items(connection: Connection, message: Message, person: Person, now: datetime) -> list[Notice]:
-    rows = notices.in_message(connection, message.id)
-    matters = current_matters(connection, (row.matter for row in rows))
-    items = []
-    for row in rows:
-        matter = matters.get(row.matter)
-        reason = superseded_reason(row, matter, now)
-        if reason is not None or matter is None:
-            notices.supersede(connection, [row.id], reason or "the matter was reckoned away")
+    refused = [outgoing.message for outgoing, outcome in made if isinstance(outcome, (Refused, Unsure))]
+    tried = outcomes.tried(connection, refused)
+    outcomes.settle(connection, [_settled(services, o, outcome, tried.get(o.message, 1), now) for o, outcome in made])
+    calls: dict[str, list[tuple[bool, str | None]]] = defaultdict(list)
+    for outgoing, outcome in made:
+        if outcome is None:
             continue
-        items.append(
-            Notice(
-                matter=replace(matter, due=row.due),
-                rung=row.rung,
-                person=person,
-                channel=Channel(row.channel),
-                verdict=Verdict.SENT,
-                rerouted=row.rerouted,
+        name = services.gateways[Channel(outgoing.channel)].name
+        calls[name].append((_is_illness(outcome), None if isinstance(outcome, Accepted) else outcome.reason))
+        if isinstance(outcome, Refused) and outcome.is_opt_out:
+            optouts.add(connection, outgoing.channel, outgoing.address, now, name)
+    for name in gateways.note_calls(connection, calls, now):
+        findings.note(connection, "gateway", f"{name}:{now.isoformat()}", f"{name} is ill; it is given a rest", now)
+
+
+def _settled(services: Services, outgoing: Outgoing, outcome: Outcome | None, tried: int, now: datetime) -> Settled:
+    """Return what becomes of a message by the outcome of a call; None: it was not made."""
+    back = Settled(
+        message=outgoing.message,
+        attempt=outgoing.attempt,
+        state=State.DUE,
+        at=now,
+        try_at=now,
+        outcome="dropped",
+        reason="claimed for too long",
+    )
+    match outcome:
+        case None:
+            return back
+        case Accepted():
+            return replace(
+                back,
+                at=outgoing.at if services.clock.is_drill else now,
+                state=State.ACCEPTED,
+                outcome="accepted",
+                reason=None,
+                provider_id=outcome.provider_id,
+                segments=outcome.segments,
+                cost=_cost(services, outcome.segments),
             )
-        )
-    return items
+        case Unsure():
+            ask_at = _ask_at(services, outgoing, tried, now)
+            unknown = replace(back, state=State.UNKNOWN, outcome="unknown", try_at=ask_at)
+            return replace(unknown, reason=outcome.reason, code=outcome.code)
+        case Refused():
+            again = None if outcome.is_lasting else try_again_at(services.patience, tried, now, outcome.retry_after_s)
+            state = State.FAILED if again is None else State.DUE
+            refused = replace(back, state=state, outcome="refused", try_at=again)
+            return replace(refused, reason=outcome.reason, code=outcome.code)
+
+
+def _cost(services: Services, segments: int | None) -> float | None:
+    return None if segments is None else segments * services.settings.sms_price
+
+
+def _ask_at(services: Services, outgoing: Outgoing, tried: int, now: datetime) -> datetime:
+    """Return when the gateway is asked, or the message repeated, after an outcome that nobody knows."""
+    gateway = services.gateways[Channel(outgoing.channel)]
+    if gateway.when_unknown is WhenUnknown.ASK_NOW:
+        return now
+    if gateway.when_unknown is WhenUnknown.REPEAT:
+        return try_again_at(services.patience, tried, now) or now
+    return now + timedelta(seconds=services.patience.unknown_ask_s)

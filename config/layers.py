@@ -6,7 +6,7 @@ Source: INTERFACES "Settings". Callers: config/policies.py, config/settings.py.
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,18 +91,23 @@ def toml_value(text: str) -> object:
     return value if isinstance(value, (int, float, list, bool, str)) else text
 
 
-def validated(model: type[Model], tree: Tree, sources: Mapping[str, str] | None = None) -> Model:
+def validated(
+    model: type[Model], tree: Tree, sources: Mapping[str, str] | None = None, secret: Container[str] = ()
+) -> Model:
     """Return the settings, or raise WrongSettings that names every wrong key.
 
-    `sources`: where a key was given in another name, such as an environment variable.
+    `sources`: where a key was given in another name, such as an environment variable; `secret`: keys whose value is
+    not shown where it may hold a password.
     """
     try:
         return model.model_validate(tree)
     except ValidationError as err:
-        raise WrongSettings(list(_lines(model, err, sources or {}))) from None
+        raise WrongSettings(list(_lines(model, err, sources or {}, secret))) from None
 
 
-def _lines(model: type[BaseModel], err: ValidationError, sources: Mapping[str, str]) -> Iterator[str]:
+def _lines(
+    model: type[BaseModel], err: ValidationError, sources: Mapping[str, str], secret: Container[str]
+) -> Iterator[str]:
     known = list(keys_of(model))
     for error in err.errors(include_url=False):
         path = ".".join(str(part) for part in error["loc"])
@@ -110,8 +115,20 @@ def _lines(model: type[BaseModel], err: ValidationError, sources: Mapping[str, s
         if error["type"] == "extra_forbidden":
             yield f"{name} is not a setting{did_you_mean(path, known)}"
         else:
-            shown = "" if isinstance(error["input"], dict) else f"={error['input']!r}"
-            yield f"{name}{shown}: {error['msg'].removeprefix('Value error, ')}"
+            yield f"{name}{_shown(path, error['input'], secret)}: {error['msg'].removeprefix('Value error, ')}".lstrip(
+                ": "
+            )
+
+
+def _shown(path: str, value: object, secret: Container[str]) -> str:
+    """Return a wrong value as a complaint shows it; nothing of what may hold a password."""
+    if (
+        isinstance(value, (dict, BaseModel))
+        or (path in secret and "@" in str(value))
+        or path.endswith(("_token", "_key"))
+    ):
+        return ""
+    return f"={value!r}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

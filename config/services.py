@@ -5,13 +5,14 @@ to actors/, intake/ and web/.
 """
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
 
 from channels.gateway import Gateway, Outgoing
@@ -20,11 +21,13 @@ from config.calendars import load_calendar
 from config.drill import DrillClock, parse_drill
 from config.policies import load_policy
 from config.settings import Settings, load_settings
+from rules.deliveries import Patience
 from rules.facts import Channel
 from rules.policy import Policy
 from rules.workdays import Calendar
 from store import sandbox
 from store.engine import make_engine, reading
+from store.outbox import database_now
 
 SQLITE: Final = "sqlite"
 
@@ -71,6 +74,20 @@ class Services:
     clock: Clock
     gateways: Mapping[Channel, Gateway]
     new_attempt: Callable[[], str] = new_attempt
+    #: claims are leased on the clock that all processes share
+    lease_now: Callable[[Connection], datetime] = database_now
+    elapsed: Callable[[], float] = time.monotonic
+
+    @property
+    def patience(self) -> Patience:
+        """Return how often and how long a message is tried."""
+        return Patience(**{f.name: getattr(self.settings, f.name) for f in fields(Patience)})
+
+    @property
+    def rates(self) -> Mapping[Channel, float]:
+        """Return how many messages a second a channel's gateway may be given, for those that have a limit."""
+        known = {Channel.SMS: self.settings.sms_per_second, Channel.EMAIL: self.settings.email_per_second}
+        return {channel: rate for channel, rate in known.items() if rate is not None}
 
 
 def _prepare_folder(url: str) -> None:

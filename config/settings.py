@@ -5,17 +5,19 @@ Source: INTERFACES "Settings". Callers: the processes of daemon/.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import reduce
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from config.drill import parse_drill
-from config.layers import at_path, defaults, laid_over, override, validated
+from config.layers import WrongSettings, at_path, defaults, laid_over, override, validated
 
 BACKENDS: Final = ("sqlite", "postgresql")
 
@@ -33,8 +35,28 @@ class Settings(BaseModel):
     calendar: Path | None = None  #: folder of yearly tables that go before the library's
     port: Annotated[int, Field(ge=0, le=65535)] = 8631
     clock: str | None = None  #: a drill
-    sms: Literal["sandbox"] = "sandbox"
-    email: Literal["sandbox"] = "sandbox"
+    sms: Literal["sandbox", "twilio"] = "sandbox"
+    email: Literal["sandbox", "smtp"] = "sandbox"
+    twilio_account_sid: str | None = None
+    twilio_auth_token: SecretStr | None = None
+    twilio_auth_token_old: SecretStr | None = None  #: while tokens are changed, call-backs signed by either hold
+    twilio_messaging_service_sid: str | None = None
+    twilio_from: str | None = None
+    twilio_api: str | None = None  #: base URL; unset: Twilio's own
+    smtp_url: SecretStr | None = None
+    email_from: str | None = None
+    public_url: str | None = None  #: where gateways and browsers reach the web process
+    operator_email: str | None = None
+    ping_url: str | None = None  #: called after each daily audit that found nothing amiss
+    audit_key: SecretStr | None = None  #: of the audit trail's chain; unset: a file under var/
+    sms_per_second: Annotated[float, Field(gt=0)] | None = None
+    email_per_second: Annotated[float, Field(gt=0)] | None = None
+    sms_daily_total: Annotated[int, Field(ge=1)] = 100_000  #: beyond it SMS are held until an operator looks
+    tries: Annotated[int, Field(ge=1, le=50)] = 8  #: of a message that is refused for the time being
+    retry_s: Annotated[float, Field(gt=0)] = 30  #: first back-off; it doubles with each try
+    unknown_ask_s: Annotated[float, Field(ge=0)] = 600  #: unknown for so long: ask the gateway
+    unknown_again_s: Annotated[float, Field(ge=0)] = 300  #: absent for so long: one more try
+    unknown_give_up_s: Annotated[float, Field(ge=0)] = 3600  #: unknown for so long: e-mail instead, and a task
 
     @field_validator("database_url")
     @classmethod
@@ -54,21 +76,120 @@ class Settings(BaseModel):
             parse_drill(value)
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_is_known(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            from channels.smtp import parse_smtp_url
 
+            parse_smtp_url(value.get_secret_value())
+        return value
+
+    @field_validator("twilio_api", "public_url", "ping_url")
+    @classmethod
+    def _url_is_http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("want http://host:port or https://host")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _a_drill_stays_at_home(self) -> Self:
+        """Refuse a drill whose messages would leave the machine: people would believe them."""
+        abroad = [name for name, host in self._gateway_hosts() if not is_loopback(host)]
+        if self.clock is not None and abroad:
+            raise ValueError(
+                f"DUBAN_CLOCK sets a drill, and {' and '.join(abroad)} would leave this machine: "
+                "want a gateway on 127.0.0.1 or the sandbox, or unset DUBAN_CLOCK"
+            )
+        return self
+
+    def _gateway_hosts(self) -> Iterator[tuple[str, str]]:
+        if self.sms == "twilio":
+            yield "DUBAN_SMS=twilio", urlsplit(self.twilio_api or TWILIO_API).hostname or ""
+        if self.email == "smtp" and self.smtp_url is not None:
+            from channels.smtp import parse_smtp_url
+
+            yield "DUBAN_EMAIL=smtp", parse_smtp_url(self.smtp_url.get_secret_value()).host
+
+    def lacking(self) -> list[str]:
+        """Return what the gateways still need, one line each; nothing if they can send."""
+        lines = []
+        if self.sms == "twilio":
+            needed = ["twilio_account_sid", "twilio_auth_token"]
+            lines += [
+                f"{VARIABLES[key]} is not set: DUBAN_SMS=twilio needs it" for key in needed if not getattr(self, key)
+            ]
+            if not (self.twilio_messaging_service_sid or self.twilio_from):
+                lines.append("DUBAN_SMS=twilio needs TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM; neither is set")
+        if self.email == "smtp":
+            needed = ["smtp_url", "email_from"]
+            lines += [
+                f"{VARIABLES[key]} is not set: DUBAN_EMAIL=smtp needs it" for key in needed if not getattr(self, key)
+            ]
+        return lines
+
+
+TWILIO_API: Final = "https://api.twilio.com"
 #: setting → environment variable
-VARIABLES: Final = {key: f"DUBAN_{key.upper()}" for key in Settings.model_fields}
+VARIABLES: Final = {
+    key: key.upper() if key.startswith("twilio_") and key != "twilio_api" else f"DUBAN_{key.upper()}"
+    for key in Settings.model_fields
+}
+#: what may hold a password is shown in no complaint
+SECRET: Final = frozenset({"database_url", "redis_url", "smtp_url", "audit_key", "ping_url"}) | {
+    key for key in Settings.model_fields if key.startswith("twilio_auth")
+}
 
 
-def load_settings(environ: Mapping[str, str] | None = None, **given: object) -> Settings:
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine itself.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("::1"), is_loopback("api.twilio.com")
+    (True, True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, sends: bool = True, **given: object) -> Settings:
     """Return the settings in force; `given` (options of the command line) go before all others.
 
+    `sends`: whether this process hands messages to gateways, and so needs their credentials. A variable may also
+    stand in a file that NAME_FILE names, or that systemd's LoadCredential= hands over under its name.
     Raises WrongSettings, which names every wrong key or value.
     """
     environ = os.environ if environ is None else environ
-    set_here = {key: name for key, name in VARIABLES.items() if environ.get(name)}
+    found = {key: _variable(environ, name) for key, name in VARIABLES.items()}
+    set_here = {key: text for key, text in found.items() if text}
     layers = [
         override(environ.get("DUBAN_CONFIG")),
-        *(at_path(key, environ[name]) for key, name in set_here.items()),
+        *(at_path(key, text) for key, text in set_here.items()),
         {key: value for key, value in given.items() if value is not None},
     ]
-    return validated(Settings, reduce(laid_over, layers, defaults("duban.toml")), set_here)
+    names = {key: VARIABLES[key] for key in set_here}
+    settings = validated(Settings, reduce(laid_over, layers, defaults("duban.toml")), names, SECRET)
+    if sends and (lines := settings.lacking()):
+        raise WrongSettings(lines)
+    return settings
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str | None:
+    """Return a variable's value, from a file where one is named; an empty one counts as not set."""
+    if environ.get(name):
+        return environ[name]
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    named = environ.get(f"{name}_FILE")
+    file = Path(named) if named else Path(credentials) / name if credentials else None
+    if file is None or (not named and not file.exists()):
+        return None
+    try:
+        return file.read_text("utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as err:
+        raise WrongSettings([f"{name}_FILE={str(file)!r} cannot be read: {err}"]) from err

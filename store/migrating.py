@@ -1,5 +1,6 @@
 """Is the schema there, and is it the one that this duban knows?
 
+Triggers hold no data: they are hung anew after every migration, so that only tables have versions.
 Callers: `duban init`, `duban up`, `duban doctor`.
 """
 
@@ -12,7 +13,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from store.triggers import postgresql_triggers, sqlite_triggers
+
 MIGRATING: Final = 8631  #: lock that one process holds while it migrates
+#: what takes our triggers down; on PostgreSQL a trigger falls with its function
+OURS: Final = "(name LIKE '%_stale' OR name LIKE 'audit_%')"
+SQLITE_HUNG: Final = f"SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger' AND {OURS}"  # noqa: S608
+POSTGRESQL_HUNG: Final = (
+    "SELECT 'DROP FUNCTION ' || signature || ' CASCADE' FROM "  # noqa: S608 - a text of our own
+    "(SELECT proname AS name, oid::regprocedure AS signature FROM pg_proc "
+    "WHERE prorettype = 'trigger'::regtype AND pronamespace = current_schema()::regnamespace) AS functions "
+    f"WHERE {OURS}"
+)
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -29,6 +41,16 @@ def migrate(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
     if current_version(connection) != head_version():
         command.upgrade(_config(connection), "head")
+        hang_triggers(connection)
+
+
+def hang_triggers(connection: Connection) -> None:
+    """Take all triggers down, and hang those that this duban knows."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    for statement in connection.execute(text(SQLITE_HUNG if is_sqlite else POSTGRESQL_HUNG)).scalars().all():
+        connection.exec_driver_sql(statement)
+    for statement in sqlite_triggers() if is_sqlite else postgresql_triggers():
+        connection.exec_driver_sql(statement)
 
 
 def current_version(connection: Connection) -> str | None:

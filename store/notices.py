@@ -4,21 +4,20 @@ Rules: R5.5 to R5.11. Callers: actors/.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, select, update
 
+from rules.deliveries import NOT_LEFT
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict
 from store.schema import messages, notices, rungs
 from store.upserts import insert_new
 
 BATCH: Final = 1000
-#: a message in one of these states has not reached anybody
-NOT_LEFT: Final = ("due", "failed", "superseded", "undeliverable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +136,15 @@ def record(connection: Connection, ids: Sequence[int], at: datetime) -> None:
     _set(connection, ids, state="recorded", leaves_at=at)
 
 
-def bundle(connection: Connection, ids: Sequence[int], message: int, at: datetime) -> None:
-    """Put notices into the message that carries them; they leave at `at`."""
-    _set(connection, ids, state="bundled", message=message, leaves_at=at)
+def bundle(connection: Connection, pairs: Sequence[tuple[int, int]], at: datetime) -> None:
+    """Put notices into the messages that carry them (notice, message); they leave at `at`."""
+    if pairs:
+        statement = (
+            update(notices)
+            .where(notices.c.id == bindparam("of"))
+            .values(state="bundled", message=bindparam("by"), leaves_at=at)
+        )
+        connection.execute(statement, [{"of": notice, "by": message} for notice, message in pairs])
 
 
 def find(connection: Connection, notice: int) -> NoticeRow | None:
@@ -148,10 +153,39 @@ def find(connection: Connection, notice: int) -> NoticeRow | None:
     return found[0] if found else None
 
 
-def in_message(connection: Connection, message: int) -> list[NoticeRow]:
-    """Return the notices that a message carries and that still hold."""
-    query = select(*COLUMNS).where(notices.c.message == message, notices.c.state == "bundled").order_by(notices.c.id)
-    return _rows(connection, query)
+def in_messages(connection: Connection, instead_of: Mapping[int, int | None]) -> dict[int, list[NoticeRow]]:
+    """Return the notices that messages carry and that still hold, by message.
+
+    `instead_of`: by message, the one in whose stead it goes; it carries that one's, but for what the same person
+    has been told by e-mail anyhow.
+    """
+    carriers: dict[int, list[int]] = defaultdict(list)
+    for message, other in instead_of.items():
+        carriers[other or message].append(message)
+    query = select(*COLUMNS).where(notices.c.message.in_(carriers), notices.c.state == "bundled").order_by(notices.c.id)
+    rows = _rows(connection, query)
+    stead = [row for row in rows if any(instead_of[m] for m in carriers[row.message or 0])]
+    told = _told_by_email(connection, stead)
+    found: dict[int, list[NoticeRow]] = defaultdict(list)
+    for row in rows:
+        for message in carriers[row.message or 0]:
+            if not instead_of[message] or row.id not in told:
+                found[message].append(row)
+    return found
+
+
+def _told_by_email(connection: Connection, rows: Sequence[NoticeRow]) -> set[int]:
+    """Return those of some notices that went to the same person by e-mail too."""
+    if not rows:
+        return set()
+    twin = notices.alias()
+    same = [twin.c[name] == notices.c[name] for name in ("matter", "due", "rung", "to_person")]
+    query = (
+        select(notices.c.id)
+        .join(twin, and_(*same, twin.c.channel == "email", twin.c.verdict == "sent"))
+        .where(notices.c.id.in_([row.id for row in rows]), notices.c.channel != "email")
+    )
+    return set(connection.execute(query).scalars())
 
 
 def sms_count(connection: Connection, people: Sequence[str], day: date) -> dict[str, int]:
@@ -159,7 +193,8 @@ def sms_count(connection: Connection, people: Sequence[str], day: date) -> dict[
     query = (
         select(messages.c.person, func.count())
         .where(messages.c.person.in_(people), messages.c.day == day)
-        .where(messages.c.channel == "sms", messages.c.kind == "notices", messages.c.state != "superseded")
+        .where(messages.c.channel == "sms", messages.c.kind == "notices")
+        .where(messages.c.state.not_in(["superseded", "expired"]))
         .group_by(messages.c.person)
     )
     return dict(connection.execute(query).all())

@@ -1,30 +1,23 @@
-"""Which messages are to leave, who has claimed one, and what became of it?
+"""Which messages are to leave, and who has claimed them?
 
-A claim commits before the call to the gateway: its WHERE lets one claimer through. Callers: actors/.
+A claim commits before the call to the gateway: its WHERE lets one claimer through, and its lease is on the
+database's clock. What becomes of a claim is in store/outcomes.py. Callers: actors/, the operator's levers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, String, bindparam, cast, func, insert, literal, or_, select, text, update
 
+from rules.deliveries import State, before
 from store import installation
 from store.schema import messages
+from store.schema_service import attachments
 
-#: state → the states that may follow it
-NEXT: Final[Mapping[str, frozenset[str]]] = {
-    "due": frozenset({"sending"}),
-    "sending": frozenset({"accepted", "failed", "superseded", "undeliverable", "unknown"}),
-    "failed": frozenset({"due"}),
-    "unknown": frozenset({"due", "accepted", "failed"}),
-    "accepted": frozenset(),
-    "superseded": frozenset(),
-    "undeliverable": frozenset({"due"}),
-}
-STRANDED: Final = "whoever was sending it stopped before the outcome was known"
-HELD: Final = "held"  #: the operator has stopped all sending
+HELD: Final = "held"  #: why all sending is held; empty: it is not
+PUT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,10 @@ class Message:
     day: date
     state: str
     reason: str | None
+    attempt: str | None
     attempts: int
+    try_at: datetime
+    instead_of: int | None
     subject: str | None
     body: str | None
     html: str | None
@@ -48,114 +44,196 @@ class Message:
 COLUMNS: Final = tuple(messages.c[f.name] for f in fields(Message))
 
 
-def may_become(state: str, new: str) -> bool:
-    """Say whether a message in `state` may go over to `new`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class New:
+    """A message to be put into the outbox; its words, where they are fixed already."""
 
-    >>> may_become("due", "accepted"), may_become("sending", "accepted")
-    (False, True)
+    kind: str
+    person: str
+    channel: str
+    at: datetime
+    day: date
+    instead_of: int | None = None
+    subject: str | None = None
+    body: str | None = None
+    html: str | None = None
+
+
+def put_all(connection: Connection, new: Sequence[New]) -> list[int]:
+    """Put messages into the outbox, and return their ids in the same order."""
+    reason = held_because(connection)
+    fixed = {"state": State.HELD.value if reason else State.DUE.value, "reason": reason}
+    ids: list[int] = []
+    for start in range(0, len(new), PUT):
+        rows = [
+            {f.name: getattr(one, f.name) for f in fields(New)} | {"moved_at": one.at, "try_at": one.at} | fixed
+            for one in new[start : start + PUT]
+        ]
+        ids += connection.execute(
+            insert(messages).returning(messages.c.id, sort_by_parameter_order=True), rows
+        ).scalars()
+    return ids
+
+
+def put(connection: Connection, new: New) -> int:
+    """Put one message into the outbox, and return its id."""
+    return put_all(connection, [new])[0]
+
+
+def put_instead(connection: Connection, new: New) -> bool:
+    """Put a message into the outbox in another's stead; False if that one has one already."""
+    query = select(messages.c.id).where(messages.c.instead_of == new.instead_of)
+    if connection.execute(query).first() is not None:
+        return False
+    put(connection, new)
+    return True
+
+
+def attach(connection: Connection, message: int, files: Iterable[tuple[str, str, bytes]]) -> None:
+    """Let files go with a message: name, content type, content."""
+    rows = [{"message": message, "name": name, "content_type": kind, "content": data} for name, kind, data in files]
+    if rows:
+        connection.execute(insert(attachments), rows)
+
+
+def attached(connection: Connection, message: int) -> list[tuple[str, str, bytes]]:
+    """Return the files that go with a message: name, content type, content."""
+    query = select(attachments.c.name, attachments.c.content_type, attachments.c.content)
+    rows = connection.execute(query.where(attachments.c.message == message).order_by(attachments.c.name))
+    return [(row.name, row.content_type, row.content) for row in rows]
+
+
+# Claiming ----------------------------------------------------------------------------------
+
+
+def database_now(connection: Connection) -> datetime:
+    """Return the instant by the database's own clock, which all processes share."""
+    sqlite = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
+    found = connection.execute(text(sqlite if connection.dialect.name == "sqlite" else "SELECT clock_timestamp()"))
+    instant: Any = found.scalar_one()
+    return datetime.fromisoformat(instant) if isinstance(instant, str) else instant
+
+
+def claim(
+    connection: Connection,
+    *,
+    channels: Sequence[str],
+    now: datetime,
+    attempt: str,
+    until: datetime,
+    limit: int,
+) -> list[Message]:
+    """Take some messages that are due on these channels, the oldest first, up to `until` by the database's clock.
+
+    Nothing while sending is held. `attempt` names all of them: each gets it with its own id behind.
     """
-    return new in NEXT[state]
-
-
-def put(
-    connection: Connection, *, kind: str, person: str, channel: str, at: datetime, day: date, **words: str | None
-) -> int:
-    """Put a message into the outbox, and return its id. `words`: subject, body, html where they are fixed already."""
-    values = {"kind": kind, "person": person, "channel": channel, "at": at, "day": day, "state": "due", **words}
-    return int(connection.execute(insert(messages).values(values).returning(messages.c.id)).scalar_one())
-
-
-def claim(connection: Connection, message: int, *, now: datetime, attempt: str, lease_s: float) -> Message | None:
-    """Take a message that is due, for `lease_s` seconds; None if it is not, or sending is held."""
-    if is_held(connection):
-        return None
+    if held_because(connection):
+        return []
+    wanted = (
+        select(messages.c.id)
+        .where(messages.c.state == State.DUE, messages.c.try_at <= now, messages.c.channel.in_(channels))
+        .order_by(messages.c.try_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        # A CTE, since PostgreSQL may run a plain subquery more than once, and lock more than `limit`.
+        .cte("wanted")
+    )
     statement = (
         update(messages)
-        .where(messages.c.id == message, messages.c.state == "due", messages.c.at <= now)
+        .where(messages.c.id.in_(select(wanted.c.id)), messages.c.state == State.DUE)
         .values(
-            state="sending",
-            attempt=attempt,
+            state=State.SENDING.value,
+            attempt=literal(f"{attempt}-") + cast(messages.c.id, String),
             attempts=messages.c.attempts + 1,
-            claimed_until=now + timedelta(seconds=lease_s),
+            claimed_until=until,
+            moved_at=now,
         )
         .returning(*COLUMNS)
     )
-    row = connection.execute(statement).first()
-    return Message(*row) if row else None
+    found = [Message(*row) for row in connection.execute(statement)]
+    return sorted(found, key=lambda message: (message.try_at, message.id))
 
 
-def write(connection: Connection, message: int, *, subject: str | None, body: str, html: str | None) -> None:
-    """Keep the words of a message."""
-    connection.execute(update(messages).where(messages.c.id == message).values(subject=subject, body=body, html=html))
+def seal(connection: Connection, words: Sequence[dict[str, Any]]) -> None:
+    """Keep the words of messages as they leave: `of` (id), subject, body, html, sealed (hash), day."""
+    if words:
+        names = ("subject", "body", "html", "sealed", "day")
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        statement = update(messages).where(messages.c.id == bindparam("of")).values(values)
+        connection.execute(statement, [{"of": w["of"]} | {f"new_{name}": w[name] for name in values} for w in words])
 
 
-def settle(connection: Connection, message: int, attempt: str, state: str, **outcome: Any) -> bool:
-    """Note the outcome of an attempt, be it late; False if the message is no longer that attempt's."""
-    before = [known for known in ("sending", "unknown") if may_become(known, state)]
-    statement = (
-        update(messages)
-        .where(messages.c.id == message, messages.c.attempt == attempt, messages.c.state.in_(before))
-        .values({"state": state, "claimed_until": None, "reason": None, **outcome})
-    )
-    return connection.execute(statement).rowcount == 1
+def has_claimable(connection: Connection, now: datetime) -> bool:
+    """Say whether a message is due and unclaimed, and sending is not held."""
+    query = select(messages.c.id).where(messages.c.state == State.DUE, messages.c.try_at <= now).limit(1)
+    return connection.execute(query).first() is not None and held_because(connection) is None
 
 
-def claimable(connection: Connection, now: datetime, limit: int) -> Sequence[int]:
-    """Return messages that are due and unclaimed, the oldest first."""
-    query = select(messages.c.id).where(messages.c.state == "due", messages.c.at <= now).order_by(messages.c.at)
-    return connection.execute(query.limit(limit)).scalars().all()
+def count_claimable(connection: Connection, now: datetime, limit: int) -> int:
+    """Return how many messages are due and unclaimed, up to `limit`."""
+    query = select(messages.c.id).where(messages.c.state == State.DUE, messages.c.try_at <= now).limit(limit)
+    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+
+
+def next_try(connection: Connection) -> datetime | None:
+    """Return when the next message that is due may leave."""
+    query = select(func.min(messages.c.try_at)).where(messages.c.state == State.DUE)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
 
 
 def is_busy(connection: Connection, now: datetime) -> bool:
     """Say whether a message is due or on its way, and sending is not held."""
-    if is_held(connection):
+    if held_because(connection):
         return False
-    query = select(messages.c.id).where(messages.c.state.in_(["due", "sending"]), messages.c.at <= now).limit(1)
-    return connection.execute(query).first() is not None
+    busy = or_(
+        (messages.c.state == State.DUE) & (messages.c.try_at <= now),
+        messages.c.state == State.SENDING,
+    )
+    return connection.execute(select(messages.c.id).where(busy).limit(1)).first() is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Stranded:
-    """A message whose sender died: the claim's time is over and no outcome is known."""
-
-    id: int
-    channel: str
-    attempt: str
+# Levers ------------------------------------------------------------------------------------
 
 
-def strand(connection: Connection, now: datetime) -> list[Stranded]:
-    """Mark as of unknown outcome what a dead process had claimed, and return it; it is not sent again blindly."""
+def retry(connection: Connection, message: int, now: datetime) -> bool:
+    """Give a message that failed one more try; False if it is in no state for that."""
+    again = [state for state in before(State.DUE) if state not in (State.SENDING, State.HELD)]
     statement = (
         update(messages)
-        .where(messages.c.state == "sending", messages.c.claimed_until < now)
-        .values(state="unknown", claimed_until=None, reason=STRANDED)
-        .returning(messages.c.id, messages.c.channel, messages.c.attempt)
-    )
-    return [Stranded(*row) for row in connection.execute(statement)]
-
-
-def retry(connection: Connection, message: int) -> bool:
-    """Give a message that failed one more try; False if it is in no state for that."""
-    again = [state for state in NEXT if may_become(state, "due")]
-    statement = (
-        update(messages).where(messages.c.id == message, messages.c.state.in_(again)).values(state="due", reason=None)
+        .where(messages.c.id == message, messages.c.state.in_(again))
+        .values(state=State.DUE.value, reason=None, moved_at=now, try_at=now, absent_at=None, followed_at=None)
     )
     return connection.execute(statement).rowcount == 1
 
 
-def hold(connection: Connection) -> None:
-    """Stop all sending."""
-    installation.put(connection, HELD, "yes")
+def hold(connection: Connection, reason: str, now: datetime) -> bool:
+    """Stop all sending; False if it was held already, for a reason of its own."""
+    if held_because(connection):
+        return False
+    installation.put(connection, HELD, reason)
+    connection.execute(
+        update(messages)
+        .where(messages.c.state == State.DUE)
+        .values(state=State.HELD.value, reason=reason, moved_at=now)
+    )
+    return True
 
 
-def release(connection: Connection) -> None:
+def release(connection: Connection, now: datetime) -> None:
     """Go on sending."""
-    installation.put(connection, HELD, "no")
+    installation.put(connection, HELD, "")
+    connection.execute(
+        update(messages).where(messages.c.state == State.HELD).values(state=State.DUE.value, reason=None, moved_at=now)
+    )
 
 
-def is_held(connection: Connection) -> bool:
-    """Say whether the operator has stopped all sending."""
-    return installation.get(connection, HELD) == "yes"
+def held_because(connection: Connection) -> str | None:
+    """Return why all sending is held, or None if it is not."""
+    return installation.get(connection, HELD) or None
+
+
+# Looking -----------------------------------------------------------------------------------
 
 
 def count_by_state(connection: Connection) -> dict[str, int]:
@@ -166,7 +244,6 @@ def count_by_state(connection: Connection) -> dict[str, int]:
 
 def oldest_due(connection: Connection) -> datetime | None:
     """Return since when the oldest message that is due has been waiting."""
-    found: datetime | None = connection.execute(
-        select(func.min(messages.c.at)).where(messages.c.state == "due")
-    ).scalar()
+    query = select(messages.c.at).where(messages.c.state == State.DUE).order_by(messages.c.try_at).limit(1)
+    found: datetime | None = connection.execute(query).scalar()
     return found

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_
 from rules.derivations import Measure, Reckoning
 from rules.digests import Counts
 from rules.facts import VisitKind
-from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind
+from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind, subject_of
 from store.facts import MATTERS_OF
 from store.schema import matters, stale, subjects
 from store.upserts import upsert
@@ -68,6 +68,24 @@ def mark_all_stale(connection: Connection) -> None:
 def any_stale(connection: Connection) -> bool:
     """Say whether anything is marked."""
     return connection.execute(select(stale.c.kind).limit(1)).first() is not None
+
+
+def stale_among(connection: Connection, wanted: Iterable[Matter]) -> set[str]:
+    """Return the ids of those matters about which a fact is on record that has not been reckoned yet."""
+    if not any_stale(connection):
+        return set()
+    marks = {matter.id: _marks_of(matter) for matter in wanted}
+    ids = sorted({ident for of in marks.values() for _, ident in of} | {""})
+    query = select(stale.c.kind, stale.c.id).where(stale.c.id.in_(ids))
+    found = {(row.kind, row.id) for row in connection.execute(query)}
+    return {ident for ident, of in marks.items() if ("house", "") in found or not found.isdisjoint(of)}
+
+
+def _marks_of(matter: Matter) -> list[tuple[str, str]]:
+    subject = subject_of(matter.id)
+    marks = [(str(subject.kind), subject.id), ("matter", matter.id)]
+    who, _, ident = matter.responsible.partition(":")
+    return [*marks, ("deputy", ident)] if matter.kind is MatterKind.VISIT and who == "deputy" else marks
 
 
 def subjects_due(connection: Connection, at: datetime, limit: int) -> list[Subject]:

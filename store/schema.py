@@ -177,35 +177,45 @@ rungs = Table(
     Column("rung", Word, primary_key=True),
     Column("fired_at", UtcDateTime, nullable=False),
 )
+#: states of a message that tell why they came about
+EXPLAINED: Final = ("failed", "superseded", "expired", "undeliverable", "unknown", "held")
+STATES: Final = ("due", "sending", "accepted", "delivered", *EXPLAINED)
+
+
+def _any_of(values: tuple[str, ...]) -> str:
+    return "(" + ", ".join(repr(value) for value in values) + ")"
+
+
 messages = Table(
     "messages",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", Word, CheckConstraint("kind IN ('notices', 'digest')", name="kind"), nullable=False),
+    Column("kind", Word, nullable=False),
     Column("person", Word, nullable=False),
     Column("channel", Word, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("day", Date, nullable=False),
     Column("state", Word, nullable=False),
     Column("reason", Word),
+    Column("moved_at", UtcDateTime, nullable=False),
+    Column("try_at", UtcDateTime, nullable=False),
     Column("attempt", Word, unique=True),
     Column("attempts", Integer, nullable=False, default=0),
     Column("claimed_until", UtcDateTime),
+    Column("absent_at", UtcDateTime),
+    Column("followed_at", UtcDateTime),
     Column("sent_at", UtcDateTime),
-    Column("provider", Word),
-    Column("provider_id", Word),
+    Column("instead_of", Integer, ForeignKey("messages.id"), unique=True),
     Column("subject", Text),
     Column("body", Text),
     Column("html", Text),
-    CheckConstraint(
-        "state IN ('due', 'sending', 'accepted', 'failed', 'superseded', 'undeliverable', 'unknown')", name="state"
-    ),
-    CheckConstraint(
-        "(reason IS NOT NULL) = (state IN ('failed', 'superseded', 'undeliverable', 'unknown'))", name="reason"
-    ),
+    Column("sealed", Word),
+    CheckConstraint("kind IN ('notices', 'digest', 'operator')", name="kind"),
+    CheckConstraint(f"state IN {_any_of(STATES)}", name="state"),
+    CheckConstraint(f"(reason IS NOT NULL) = (state IN {_any_of(EXPLAINED)})", name="reason"),
     CheckConstraint("(state = 'sending') = (claimed_until IS NOT NULL)", name="claimed"),
 )
-Index("ix_messages_open", messages.c.state, messages.c.at)
+Index("ix_messages_open", messages.c.state, messages.c.try_at)
 Index("ix_messages_person", messages.c.person, messages.c.day)
 notices = Table(
     "notices",
@@ -257,6 +267,8 @@ findings = Table(
     Column("kind", Word, nullable=False),
     Column("subject", Word, nullable=False),
     Column("text", Word, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("closed_by", Word),
     UniqueConstraint("kind", "subject", name="uq_findings_once"),
 )
 installation = Table(
@@ -274,6 +286,7 @@ audit = Table(
     Column("action", Word, nullable=False),
     Column("subject", Word, nullable=False),
     Column("detail", JSON, nullable=False),
+    Column("mac", Word),
 )
 sandbox = Table(
     "sandbox",

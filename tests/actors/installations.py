@@ -10,7 +10,8 @@ from typing import Any, Final
 from sqlalchemy import Engine, select, text
 
 from actors.desks import Desks
-from actors.sending import send
+from actors.sending import Sender
+from actors.settling import ask_about_silent, follow_up, settle_unknown
 from actors.steps import Done, Plan, next_instant, plan_next, take_step
 from channels.gateway import Gateway
 from config.services import Services, sandbox_gateways
@@ -70,6 +71,7 @@ class Installation:
             gateways or sandbox_gateways(engine),
         )
         self.desks = Desks(self.services)
+        self.sender = Sender(self.services, self.desks)
 
     # The record --------------------------------------------------------------------------
 
@@ -94,18 +96,20 @@ class Installation:
         """Take a step, and send at once what leaves."""
         done = take_step(self.services, self.desks, plan)
         if done is not None and sends:
-            self.send(*done.messages)
+            self.send_due()
         return done
 
-    def send(self, *of: int) -> None:
-        for message in of:
-            send(self.services, self.desks, message)
-
     def send_due(self) -> None:
-        """Send what a sweep would ring for."""
-        with self.engine.begin() as connection:
-            due = outbox.claimable(connection, self.clock.now(), 1000)
-        self.send(*due)
+        """Send all that is due."""
+        while self.sender.send_due():
+            pass
+
+    def sweep(self) -> None:
+        """Do what a sweep does, and send what it rings for."""
+        settle_unknown(self.services, self.desks)
+        follow_up(self.services, self.desks)
+        ask_about_silent(self.services)
+        self.send_due()
 
     def run_to(self, until: datetime, *, sends: bool = True) -> int:
         """Jump from instant to instant up to `until`, and return how many steps were taken."""

@@ -1,0 +1,198 @@
+"""What becomes of messages whose outcome nobody knows, and of those that did not arrive?
+
+Nothing is sent again blindly. A gateway that keeps a list is asked, twice and apart; one that recognises a copy by
+its id is given it again; what stays unknown, and what failed for good, goes by e-mail instead and is a task for the
+operator. Source: FINDINGS "Sending once". Callers: the actor `sweep`.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from actors.claiming import address_of
+from actors.desks import Desks
+from channels.gateway import CANNOT_TELL, Absent, CannotTell, Gateway, Report, Sought, WhenUnknown
+from config.services import Services
+from rules.deliveries import State
+from rules.dockets import Desk
+from rules.facts import Channel, local_day
+from store import findings, notices, outbox, outcomes
+from store.outbox import Message, New
+from store.outcomes import Settled, Unknown
+
+LOOKED_INTO: Final = 50  #: unknown outcomes in one sweep
+FOLLOWED: Final = 200
+#: a gateway that tells nothing of a message for so long is asked
+SILENT_FOR: Final = timedelta(hours=2)
+#: a sweep asks gateways for so long, in real seconds
+ASKS_S: Final = 10.0
+#: after everything else was tried, a gateway is still asked once in a while
+RARELY: Final = timedelta(hours=6)
+
+log = structlog.get_logger()
+
+
+def settle_unknown(services: Services, desks: Desks) -> None:
+    """Mark what dead processes had claimed, and look into every unknown outcome whose time has come.
+
+    Running twice only asks twice: each outcome is applied once.
+    """
+    now = services.clock.now()
+    with services.engine.begin() as connection:
+        lease_now = services.lease_now(connection)
+        for channel, gateway in services.gateways.items():
+            wait = services.patience.unknown_ask_s if gateway.when_unknown is WhenUnknown.ASK_LATER else 0.0
+            outcomes.strand(connection, channel, lease_now, now, now + timedelta(seconds=wait))
+        waiting = outcomes.unknown(connection, now, LOOKED_INTO)
+    began = services.elapsed()
+    for unknown in waiting:
+        if services.elapsed() - began > ASKS_S:
+            return
+        _look_into(services, desks, unknown, now)
+
+
+def _look_into(services: Services, desks: Desks, unknown: Unknown, now: datetime) -> None:
+    """Ask the gateway outside of any transaction, then note what it said."""
+    message = unknown.message
+    gateway = services.gateways[Channel(message.channel)]
+    was_called = unknown.claimed_at is not None
+    repeats = gateway.when_unknown is WhenUnknown.REPEAT or not was_called
+    found = None if repeats else _ask(services, desks, gateway, unknown)
+    with services.engine.begin() as connection:
+        if isinstance(found, Report):
+            outcomes.apply_report(connection, found, now)
+        elif found is None or (isinstance(found, Absent) and _is_gone(services, gateway, unknown, now)):
+            _try_again(connection, services, unknown, now)
+        else:
+            _wait(connection, services, unknown, isinstance(found, Absent), now)
+            if now - unknown.since >= timedelta(seconds=services.patience.unknown_give_up_s):
+                _give_up(connection, desks.of(connection), message, now)
+
+
+def _ask(services: Services, desks: Desks, gateway: Gateway, unknown: Unknown) -> Report | Absent | CannotTell:
+    message = unknown.message
+    with services.engine.begin() as connection:
+        taken = outcomes.ids_at(connection, gateway.name, message.person)
+        address = address_of(message, desks.of(connection), services.settings)
+    if address is None:
+        return CANNOT_TELL
+    found = gateway.find(
+        Sought(
+            attempt=message.attempt or "",
+            address=address,
+            text=message.body or "",
+            since=unknown.claimed_at or unknown.since,
+            taken=taken,
+        )
+    )
+    log.info("asked", gateway=gateway.name, message=message.id, found=type(found).__name__)
+    return replace(found, attempt=message.attempt) if isinstance(found, Report) else found
+
+
+def _is_gone(services: Services, gateway: Gateway, unknown: Unknown, now: datetime) -> bool:
+    """Say whether a message that its gateway knows nothing of was not there some time ago either."""
+    if gateway.when_unknown is WhenUnknown.ASK_NOW:
+        return True
+    apart = timedelta(seconds=services.patience.unknown_again_s)
+    return unknown.absent_at is not None and now - unknown.absent_at >= apart
+
+
+def _try_again(connection: Connection, services: Services, unknown: Unknown, now: datetime) -> None:
+    """Have a message sent once more that never got through, unless it has been tried enough."""
+    message = unknown.message
+    tried = outcomes.tried(connection, [message.id]).get(message.id, 0)
+    is_enough = tried >= services.patience.tries
+    settled = Settled(
+        message=message.id,
+        attempt=message.attempt or "",
+        at=now,
+        state=State.FAILED if is_enough else State.DUE,
+        reason=f"tried {tried} times, and never known to have arrived" if is_enough else "it never got through",
+        try_at=now,
+        outcome="unknown" if unknown.claimed_at else None,
+    )
+    outcomes.settle(connection, [settled])
+
+
+def _wait(connection: Connection, services: Services, unknown: Unknown, is_absent: bool, now: datetime) -> None:  # noqa: FBT001
+    given_up = now - unknown.since >= timedelta(seconds=services.patience.unknown_give_up_s)
+    pause = RARELY if given_up else timedelta(seconds=services.patience.unknown_again_s)
+    if is_absent:
+        outcomes.note_absent(connection, unknown.message, now, now + pause)
+    else:
+        outcomes.ask_later(connection, unknown.message, now + pause)
+
+
+def _give_up(connection: Connection, desk: Desk, message: Message, now: datetime) -> None:
+    """Send e-mail instead, and make it a task of the operator; the message stays unknown."""
+    if outcomes.is_followed(connection, message.id):
+        return
+    _instead(connection, desk, message, now)
+    findings.note(connection, "unknown", f"message:{message.id}", f"{_named(message)}: {message.reason}", now)
+    outcomes.follow(connection, message.id, now)
+
+
+# What did not arrive -----------------------------------------------------------------------
+
+
+def follow_up(services: Services, desks: Desks) -> None:
+    """Draw the consequences of what did not arrive: e-mail instead of an SMS, and a finding.
+
+    Running twice is harmless: a message is followed once, and has at most one in its stead.
+    """
+    now = services.clock.now()
+    with services.engine.begin() as connection:
+        for message in outcomes.to_follow(connection, FOLLOWED):
+            instead = _instead(connection, desks.of(connection), message, now)
+            text = f"{_named(message)}: {message.reason}; {instead}"
+            findings.note(connection, message.state, f"message:{message.id}:{message.attempts}", text, now)
+            outcomes.follow(connection, message.id, now)
+
+
+def _instead(connection: Connection, desk: Desk, message: Message, now: datetime) -> str:
+    """Put an e-mail into the outbox for what an SMS should have told; say what was done."""
+    person = desk.house.person(message.person)
+    if message.channel != Channel.SMS or message.kind != "notices":
+        return "nothing goes in its stead"
+    if person is None or person.email is None:
+        return "there is no e-mail address to write to instead"
+    if not notices.in_messages(connection, {message.id: message.id}).get(message.id):
+        return "the same has gone by e-mail"
+    fallback = New(
+        kind=message.kind,
+        person=message.person,
+        channel=Channel.EMAIL,
+        at=now,
+        day=local_day(now),
+        instead_of=message.id,
+    )
+    return "an e-mail goes in its stead" if outbox.put_instead(connection, fallback) else "an e-mail has gone"
+
+
+def _named(message: Message) -> str:
+    return f"message {message.id} to {message.person} by {message.channel}"
+
+
+# What a gateway keeps silent about ---------------------------------------------------------
+
+
+def ask_about_silent(services: Services) -> None:
+    """Ask gateways about messages that they took long ago and told nothing of since: call-backs get lost."""
+    now = services.clock.now()
+    began = services.elapsed()
+    for gateway in services.gateways.values():
+        if gateway.when_unknown is not WhenUnknown.ASK_LATER:
+            continue
+        with services.engine.begin() as connection:
+            silent = outcomes.silent(connection, gateway.name, now - SILENT_FOR, LOOKED_INTO)
+        for provider_id in silent:
+            if services.elapsed() - began > ASKS_S:
+                return
+            report = gateway.look_up(provider_id)
+            with services.engine.begin() as connection:
+                if report is not None:
+                    outcomes.apply_report(connection, report, now)
+                outcomes.note_asked(connection, gateway.name, provider_id, now)

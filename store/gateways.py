@@ -1,0 +1,86 @@
+"""How well has each gateway been, how fast may it be used, and how much is left of the day?
+
+All processes share one row for a gateway, so that a circuit that one has opened is open for all, and a rate holds
+for all together. Callers: actors/sending.py, /metrics, `duban doctor`.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, select, update
+
+from rules.deliveries import Health, health_after
+from store.schema_service import gateways, quotas
+from store.upserts import insert_new
+
+#: a gateway with a rate may be given so much work ahead
+AHEAD_S: Final = 1.0
+
+
+def health(connection: Connection) -> dict[str, Health]:
+    """Return the health of all gateways that have ever been ill."""
+    rows = connection.execute(select(gateways.c.name, gateways.c.failures, gateways.c.open_until))
+    return {row.name: Health(row.failures, row.open_until) for row in rows}
+
+
+def note_calls(connection: Connection, calls: Mapping[str, list[tuple[bool, str | None]]], now: datetime) -> list[str]:
+    """Note how calls went, by gateway: whether each was an illness, and its reason; return circuits that opened."""
+    opened = []
+    for name, outcomes in sorted(calls.items()):
+        if not any(is_ill for is_ill, _ in outcomes) and not _failures(connection, name):
+            continue
+        insert_new(connection, gateways, [{"name": name, "failures": 0, "changed_at": now}])
+        row = connection.execute(select(gateways).where(gateways.c.name == name).with_for_update()).one()
+        known = Health(row.failures, row.open_until)
+        after = health_after(known, [is_ill for is_ill, _ in outcomes], now)
+        reason = next((why for is_ill, why in reversed(outcomes) if is_ill), None) if after.failures else None
+        connection.execute(
+            update(gateways)
+            .where(gateways.c.name == name)
+            .values(failures=after.failures, open_until=after.open_until, reason=reason, changed_at=now)
+        )
+        if after.open_until and not known.open_until:
+            opened.append(name)
+    return opened
+
+
+def _failures(connection: Connection, name: str) -> int:
+    found: int | None = connection.execute(select(gateways.c.failures).where(gateways.c.name == name)).scalar()
+    return found or 0
+
+
+def take_turns(connection: Connection, name: str, per_second: float, wanted: int, now: datetime) -> int:
+    """Return how many of the wanted messages may leave within a second, and count them against the rate."""
+    insert_new(connection, gateways, [{"name": name, "failures": 0, "changed_at": now}])
+    row = connection.execute(select(gateways.c.next_at).where(gateways.c.name == name).with_for_update()).one()
+    start = max(row.next_at or now, now)
+    room = (now + timedelta(seconds=AHEAD_S) - start).total_seconds() * per_second
+    given = min(wanted, max(int(room), 0))
+    if given:
+        next_at = start + timedelta(seconds=given / per_second)
+        connection.execute(update(gateways).where(gateways.c.name == name).values(next_at=next_at))
+    return given
+
+
+# The daily total ---------------------------------------------------------------------------
+
+
+def take_quota(connection: Connection, day: date, wanted: int, total: int) -> int:
+    """Return how many of the wanted SMS the daily total still admits, and count them."""
+    insert_new(connection, quotas, [{"day": day, "used": 0, "extra": 0}])
+    row = connection.execute(select(quotas).where(quotas.c.day == day).with_for_update()).one()
+    given: int = min(wanted, max(total + row.extra - row.used, 0))
+    connection.execute(update(quotas).where(quotas.c.day == day).values(used=row.used + given))
+    return given
+
+
+def allow_more(connection: Connection, day: date, more: int) -> None:
+    """Let `more` SMS leave on a day beyond what its total admits, if it is used up."""
+    connection.execute(update(quotas).where(quotas.c.day == day).values(extra=quotas.c.extra + more))
+
+
+def used(connection: Connection, day: date) -> int:
+    """Return how many SMS have been claimed on a day."""
+    found: int | None = connection.execute(select(quotas.c.used).where(quotas.c.day == day)).scalar()
+    return found or 0

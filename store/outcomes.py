@@ -1,0 +1,309 @@
+"""What became of the messages that were claimed?
+
+An attempt is fenced: only its own message, and only while it is still its own, takes its outcome. What a gateway
+tells later is applied monotonically. Callers: actors/sending.py, actors/settling.py, the webhooks of web/.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, String, bindparam, case, func, insert, or_, select, update
+
+from rules.deliveries import NEXT, Report, State, Status, before
+from store.outbox import COLUMNS, Message
+from store.schema import messages
+from store.schema_service import attempts
+from store.types import UtcDateTime
+
+STRANDED: Final = "whoever was sending it stopped before the outcome was known"
+#: what an attempt may end as
+OUTCOMES: Final = ("accepted", "refused", "unknown", "dropped")
+#: a gateway's word → the state of the message
+STATE_OF: Final = {
+    Status.ACCEPTED: State.ACCEPTED,
+    Status.SENT: State.ACCEPTED,
+    Status.DELIVERED: State.DELIVERED,
+    Status.FAILED: State.FAILED,
+}
+#: a later status is stronger; none is the weakest
+RANK: Final[dict[Status | None, int]] = {None: -1, **{status: rank for rank, status in enumerate(Status)}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The outcome of one attempt, and what the message becomes by it."""
+
+    message: int
+    attempt: str
+    state: State
+    at: datetime
+    reason: str | None = None
+    try_at: datetime | None = None  #: for what is due again, or unknown: when it is looked at next
+    outcome: str | None = None  #: of the call; None: no call was made
+    code: str | None = None
+    provider_id: str | None = None
+    segments: int | None = None
+    cost: float | None = None
+
+
+def begin(connection: Connection, gateway_of: Sequence[tuple[Message, str]], now: datetime) -> None:
+    """Note the attempts that are about to be made: each with the gateway that it goes to."""
+    rows = [{"id": m.attempt, "message": m.id, "at": now, "gateway": gateway} for m, gateway in gateway_of]
+    if rows:
+        connection.execute(insert(attempts), rows)
+
+
+def settle(connection: Connection, outcomes: Sequence[Settled]) -> None:
+    """Note the outcomes of attempts, be they late; one whose message is no longer its own changes only the attempt."""
+    for state, statement in MOVES.items():
+        rows = [_message_row(one) for one in outcomes if one.state is state]
+        if rows:
+            connection.execute(statement, rows)
+    ended = [_attempt_row(one) for one in outcomes if one.outcome is not None]
+    if ended:
+        connection.execute(END, ended)
+
+
+def _move(state: State) -> Any:
+    own = [messages.c.state == known for known in before(state) if known in (State.SENDING, State.UNKNOWN)]
+    at: Any = bindparam("new_at", type_=UtcDateTime())
+    return (
+        update(messages)
+        .where(messages.c.id == bindparam("of"), messages.c.attempt == bindparam("by"), or_(*own))
+        .values(
+            state=state.value,
+            claimed_until=None,
+            absent_at=None,
+            reason=bindparam("new_reason", type_=String()),
+            moved_at=at,
+            try_at=func.coalesce(bindparam("new_try_at", type_=UtcDateTime()), messages.c.try_at),
+            sent_at=at if state is State.ACCEPTED else messages.c.sent_at,
+        )
+    )
+
+
+#: a state that a claim may lead to → the statement that notes it
+MOVES: Final = {state: _move(state) for state in NEXT[State.SENDING]}
+
+
+def _message_row(one: Settled) -> dict[str, Any]:
+    return {
+        "of": one.message,
+        "by": one.attempt,
+        "new_reason": one.reason if one.state not in (State.DUE, State.ACCEPTED, State.DELIVERED) else None,
+        "new_at": one.at,
+        "new_try_at": one.try_at,
+    }
+
+
+def _attempt_row(one: Settled) -> dict[str, Any]:
+    return {
+        "of": one.attempt,
+        "new_outcome": one.outcome,
+        "new_reason": one.reason,
+        "new_code": one.code,
+        "new_provider_id": one.provider_id,
+        "new_status": Status.ACCEPTED.value if one.outcome == "accepted" else None,
+        "new_segments": one.segments,
+        "new_cost": one.cost,
+        "new_ended_at": one.at,
+    }
+
+
+#: a call-back may have come before the answer to the call: what it told stays
+END: Final = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("of"))
+    .values(
+        outcome=case((attempts.c.outcome == "accepted", "accepted"), else_=bindparam("new_outcome", type_=String())),
+        **{
+            name: func.coalesce(attempts.c[name], bindparam(f"new_{name}", type_=attempts.c[name].type))
+            for name in ("reason", "code", "provider_id", "status", "segments", "cost", "ended_at")
+        },
+    )
+)
+
+
+# What gateways tell later ------------------------------------------------------------------
+
+
+def apply_report(connection: Connection, report: Report, now: datetime) -> bool:
+    """Note what a gateway tells of an attempt; False if nobody knows the attempt.
+
+    Told twice or out of order, the strongest word stays. The word on an earlier attempt counts too while the
+    message is due again: then it has left after all.
+    """
+    row = _attempt_of(connection, report)
+    if row is None:
+        return False
+    if RANK[report.status] > RANK[Status(row.status) if row.status else None]:
+        connection.execute(update(attempts).where(attempts.c.id == row.id).values(_told(report, row, now)))
+        _move_message(connection, row.message, row.id, report, now)
+    return True
+
+
+def _attempt_of(connection: Connection, report: Report) -> Any:
+    known_by = attempts.c.id == report.attempt if report.attempt else attempts.c.provider_id == report.provider_id
+    query = select(attempts.c.id, attempts.c.message, attempts.c.status, attempts.c.provider_id).where(known_by)
+    return connection.execute(query.with_for_update()).first()
+
+
+def _told(report: Report, row: Any, now: datetime) -> dict[str, Any]:
+    told = {
+        "status": report.status.value,
+        "provider_id": row.provider_id or report.provider_id,
+        "outcome": "accepted",
+        "ended_at": now,
+        "reason": report.reason,
+        "code": report.code,
+        "segments": report.segments,
+        "cost": report.cost,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _move_message(connection: Connection, message: int, attempt: str, report: Report, now: datetime) -> None:
+    state = STATE_OF[report.status]
+    waits_again = messages.c.state.in_([State.DUE, State.HELD])
+    is_its_own = (
+        or_(messages.c.attempt == attempt, waits_again)
+        if state is not State.FAILED
+        else (messages.c.attempt == attempt)
+    )
+    connection.execute(
+        update(messages)
+        .where(messages.c.id == message, is_its_own, messages.c.state.in_(before(state)))
+        .values(
+            state=state.value,
+            reason=_reason(report) if state is State.FAILED else None,
+            moved_at=now,
+            claimed_until=None,
+            absent_at=None,
+            sent_at=func.coalesce(messages.c.sent_at, now),
+        )
+    )
+
+
+def _reason(report: Report) -> str:
+    code = f" (code {report.code})" if report.code else ""
+    return f"{report.reason or 'the carrier could not deliver it'}{code}"
+
+
+# Unknown outcomes --------------------------------------------------------------------------
+
+
+def strand(connection: Connection, channel: str, lease_now: datetime, now: datetime, ask_at: datetime) -> int:
+    """Mark as of unknown outcome what a dead process had claimed; it is not sent again blindly.
+
+    `lease_now`: by the database's clock; `ask_at`: when its gateway is asked.
+    """
+    statement = (
+        update(messages)
+        .where(messages.c.state == State.SENDING, messages.c.channel == channel, messages.c.claimed_until < lease_now)
+        .values(
+            state=State.UNKNOWN.value, claimed_until=None, reason=STRANDED, moved_at=now, try_at=ask_at, absent_at=None
+        )
+    )
+    return connection.execute(statement).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A message of unknown outcome that is to be looked into."""
+
+    message: Message
+    since: datetime  #: when it became unknown
+    absent_at: datetime | None  #: when its gateway first knew nothing of it
+    claimed_at: datetime | None  #: when its last attempt began; None: no call was prepared
+
+
+def unknown(connection: Connection, now: datetime, limit: int) -> list[Unknown]:
+    """Return messages of unknown outcome whose time to be looked into has come."""
+    query = (
+        select(*COLUMNS, messages.c.moved_at, messages.c.absent_at, attempts.c.at.label("claimed_at"))
+        .outerjoin(attempts, attempts.c.id == messages.c.attempt)
+        .where(messages.c.state == State.UNKNOWN, messages.c.try_at <= now)
+        .order_by(messages.c.try_at)
+        .limit(limit)
+    )
+    return [Unknown(Message(*row[:-3]), *row[-3:]) for row in connection.execute(query)]
+
+
+def note_absent(connection: Connection, message: Message, now: datetime, ask_at: datetime) -> None:
+    """Note that the gateway knows nothing of an attempt, and when it is asked again."""
+    own = (messages.c.id == message.id, messages.c.attempt == message.attempt, messages.c.state == State.UNKNOWN)
+    connection.execute(
+        update(messages).where(*own).values(absent_at=func.coalesce(messages.c.absent_at, now), try_at=ask_at)
+    )
+
+
+def ask_later(connection: Connection, message: Message, ask_at: datetime) -> None:
+    """Ask again at `ask_at` what became of a message."""
+    own = (messages.c.id == message.id, messages.c.attempt == message.attempt, messages.c.state == State.UNKNOWN)
+    connection.execute(update(messages).where(*own).values(try_at=ask_at))
+
+
+def ids_at(connection: Connection, gateway: str, person: str) -> frozenset[str]:
+    """Return a gateway's ids of the messages to a person that are known to belong to attempts."""
+    query = (
+        select(attempts.c.provider_id)
+        .join(messages)
+        .where(attempts.c.gateway == gateway, messages.c.person == person, attempts.c.provider_id.is_not(None))
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def tried(connection: Connection, of: Sequence[int]) -> dict[int, int]:
+    """Return how often a gateway was called for each of some messages."""
+    query = (
+        select(attempts.c.message, func.count())
+        .where(attempts.c.message.in_(of), or_(attempts.c.outcome.is_(None), attempts.c.outcome != "dropped"))
+        .group_by(attempts.c.message)
+    )
+    return dict(connection.execute(query).all()) if of else {}
+
+
+def silent(connection: Connection, gateway: str, since: datetime, limit: int) -> list[str]:
+    """Return a gateway's ids of messages of which it has told nothing since, the oldest first."""
+    query = (
+        select(attempts.c.provider_id)
+        .where(attempts.c.gateway == gateway, attempts.c.status == "accepted", attempts.c.ended_at < since)
+        .where(attempts.c.provider_id.is_not(None))
+        .order_by(attempts.c.ended_at)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def note_asked(connection: Connection, gateway: str, provider_id: str, now: datetime) -> None:
+    """Note that a gateway was asked about a message, so that the others get their turn."""
+    own = (attempts.c.gateway == gateway, attempts.c.provider_id == provider_id)
+    connection.execute(update(attempts).where(*own).values(ended_at=now))
+
+
+# What follows ------------------------------------------------------------------------------
+
+
+def to_follow(connection: Connection, limit: int) -> list[Message]:
+    """Return messages that did not arrive, and of which nobody has drawn the consequences yet."""
+    query = (
+        select(*COLUMNS)
+        .where(messages.c.state.in_([State.FAILED, State.UNDELIVERABLE]), messages.c.followed_at.is_(None))
+        .order_by(messages.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [Message(*row) for row in connection.execute(query)]
+
+
+def follow(connection: Connection, message: int, now: datetime) -> None:
+    """Note that the consequences of a message have been drawn."""
+    connection.execute(update(messages).where(messages.c.id == message).values(followed_at=now))
+
+
+def is_followed(connection: Connection, message: int) -> bool:
+    """Say whether the consequences of a message have been drawn."""
+    query = select(messages.c.followed_at).where(messages.c.id == message)
+    return connection.execute(query).scalar() is not None

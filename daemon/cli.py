@@ -291,6 +291,123 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001
     raise SystemExit(0 if all(s.well for s in symptoms) else FINDING)
 
 
+# Looking back -------------------------------------------------------------------------------
+
+at_option = click.option("--at", type=INSTANT, help="On what was known then, such as 2026-04-01T08:30; default: now.")
+out_option = click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file that ends in .xlsx, .html, .pdf or .md; default: Markdown on the screen.",
+)
+
+
+@main.group()
+def report() -> None:
+    """Report on a month or a year: visits, duties, matters overdue, opinions, projects, coverage."""
+
+
+@report.command("month")
+@click.argument("month")
+@out_option
+@at_option
+@as_json_option
+def report_month(month: str, out: Path | None, at: datetime | None, as_json: bool) -> None:  # noqa: FBT001
+    """Report on a MONTH, such as 2026-03."""
+    from daemon.reporting import write_report
+    from rules.lookback import month_of
+
+    write_report(month_of, month, out, _instant(at), as_json=as_json)
+
+
+@report.command("year")
+@click.argument("year")
+@out_option
+@at_option
+@as_json_option
+def report_year(year: str, out: Path | None, at: datetime | None, as_json: bool) -> None:  # noqa: FBT001
+    """Report on a YEAR, such as 2026."""
+    from daemon.reporting import write_report
+    from rules.lookback import year_of
+
+    write_report(year_of, year, out, _instant(at), as_json=as_json)
+
+
+# Keeping ------------------------------------------------------------------------------------
+
+
+@main.group("audit")
+def audit_() -> None:
+    """Prove that nobody has meddled with the audit trail."""
+
+
+@audit_.command("verify")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="TEXT",
+    help="One that was mailed; repeatable. Without one a trail cut off together with its head does not show.",
+)
+@as_json_option
+def audit_verify(checkpoints: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
+    """Walk over the whole audit trail: is any entry changed, removed, moved or cut off?"""
+    from daemon.auditing import NoCheckpoint, verdict_facts, verdict_lines, verify_trail
+
+    try:
+        verdict = verify_trail(checkpoints)
+    except NoCheckpoint as err:
+        fail(str(err), BAD_INPUT)
+    say(verdict_lines(verdict), verdict_facts(verdict), as_json=as_json)
+    raise SystemExit(0 if verdict.is_sound else FINDING)
+
+
+@audit_.command("checkpoint")
+def audit_checkpoint() -> None:
+    """Print how far the audit trail has come; keep it where nobody who runs duban can change it."""
+    from daemon.auditing import NoCheckpoint, latest_checkpoint
+
+    try:
+        click.echo(str(latest_checkpoint()))
+    except NoCheckpoint as err:
+        fail(str(err), FINDING)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--keep", type=click.IntRange(1), help="In a folder: remove all but so many backups, the newest stay.")
+@as_json_option
+def backup(path: Path, keep: int | None, as_json: bool) -> None:  # noqa: FBT001
+    """Write everything into a new file PATH, or into a file named by the instant if PATH is a folder.
+
+    Also while duban runs.
+    """
+    from daemon.backups import BadBackup, back_up, backup_facts
+
+    try:
+        made = back_up(path, keep)
+    except BadBackup as err:
+        fail(str(err), BAD_INPUT)
+    line = f"{made.file}: {made.manifest.rows} rows, read once more and whole; sha256 {made.sha256}"
+    say([line], backup_facts(made), as_json=as_json)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--drill", is_flag=True, help="To be run on a drill's clock only, with which nothing leaves the machine.")
+@as_json_option
+def restore(file: Path, drill: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Bring a backup into an empty database, and hold all sending until `duban release`."""
+    from daemon.backups import BadBackup, backup_facts
+    from daemon.backups import restore as restore_backup
+
+    try:
+        restored = restore_backup(file, drill=drill)
+    except BadBackup as err:
+        fail(str(err), BAD_INPUT)
+    line = f"{restored.manifest.rows} rows restored; sending is held: look at duban status, then duban release"
+    say([line], backup_facts(restored), as_json=as_json)
+
+
 # Levers -------------------------------------------------------------------------------------
 
 

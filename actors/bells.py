@@ -14,6 +14,7 @@ import dramatiq
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Retries
 
+from actors import watching
 from actors.claiming import BATCH
 from actors.desks import Desks
 from actors.sending import Sender
@@ -37,6 +38,7 @@ class Bells:
     step: dramatiq.Actor[[str, bool, bool], None]
     send: dramatiq.Actor[[], None]
     sweep: dramatiq.Actor[[], None]
+    watch: dramatiq.Actor[[], None]
 
     def ring_step(self, plan: Plan) -> None:
         """Have a step taken."""
@@ -99,10 +101,20 @@ def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker, watch:
             due = outbox.count_claimable(connection, services.clock.now(), MOST_BELLS * BATCH)
         bells.ring_send(due)
 
+    def watch_over() -> None:
+        """Look whether everything has fired that should have. Running twice is harmless: a day is watched once."""
+        watching.watch(services, desks)
+
     def declare(fn: Callable[..., None], queue: str) -> dramatiq.Actor[Any, None]:
         decorate: Any = dramatiq.actor(broker=broker, queue_name=queue, max_retries=0)
         actor: dramatiq.Actor[Any, None] = decorate(fn)
         return actor
 
-    bells = Bells(broker, declare(step, "rounds"), declare(send_messages, "sending"), declare(sweep, "rounds"))
+    bells = Bells(
+        broker,
+        declare(step, "rounds"),
+        declare(send_messages, "sending"),
+        declare(sweep, "rounds"),
+        declare(watch_over, "rounds"),
+    )
     return bells

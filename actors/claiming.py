@@ -6,7 +6,7 @@ longer holds is settled without a call. Rules: R5.7, R5.8, R5.9, R5.11. Callers:
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +18,7 @@ from actors.letters import Letter, letters_of
 from channels.gateway import CALL_TIMEOUT_S, Outgoing
 from config.services import Services
 from config.settings import Settings
-from rules.deliveries import OPENS_AFTER, State, may_leave_at
+from rules.deliveries import Health, State, may_leave_at
 from rules.dockets import Desk
 from rules.facts import Channel, local_day
 from rules.notices import put_off
@@ -46,31 +46,41 @@ def claim(services: Services, desks: Desks, limit: int) -> Claimed:
     """Take up to `limit` messages that are due, and return those that are to be handed to a gateway now."""
     now = services.clock.now()
     with services.engine.begin() as connection:
-        channels, limit = _open_channels(connection, services, now, limit)
-        taken = outbox.claim(
-            connection,
-            channels=channels,
-            now=now,
-            attempt=services.new_attempt(),
-            until=services.lease_now(connection) + timedelta(seconds=LEASE_S),
-            limit=limit,
-        )
+        attempt = services.new_attempt()
+        until = services.lease_now(connection) + timedelta(seconds=LEASE_S)
+        taken = [
+            message
+            for channels, most in _open_channels(connection, services, now, limit)
+            for message in outbox.claim(
+                connection, channels=channels, now=now, attempt=attempt, until=until, limit=most
+            )
+        ]
         if not taken:
             return Claimed()
         outgoing = _Check(connection, services, desks.of(connection), now).run(taken)
     return Claimed(len(taken), tuple(outgoing))
 
 
-def _open_channels(connection: Connection, services: Services, now: datetime, limit: int) -> tuple[list[Channel], int]:
-    """Return the channels whose gateway is not given a rest; one that was ill gets one message to try."""
+def _open_channels(
+    connection: Connection, services: Services, now: datetime, limit: int
+) -> Iterator[tuple[list[Channel], int]]:
+    """Yield the channels whose gateways are well, with `limit`, and those of one that was ill, with one to try it.
+
+    A gateway that is given a rest is left out; the others go on at their own pace.
+    """
     health = gateways.health(connection)
-    channels = []
+    by_gateway: dict[str, list[Channel]] = defaultdict(list)
     for channel, gateway in services.gateways.items():
-        known = health.get(gateway.name)
-        if known is None or known.open_until is None or known.open_until <= now:
-            channels.append(channel)
-            limit = 1 if known is not None and known.failures >= OPENS_AFTER else limit
-    return channels, limit
+        by_gateway[gateway.name].append(channel)
+    well = []
+    for name, channels in by_gateway.items():
+        open_until = health.get(name, Health()).open_until
+        if open_until is None:
+            well += channels
+        elif open_until <= now:
+            yield channels, 1
+    if well:
+        yield well, limit
 
 
 class _Check:
@@ -141,14 +151,14 @@ class _Check:
         return found
 
     def _within_limits(self, taken: Sequence[Message]) -> list[Message]:
-        """Return the messages that rate, daily limit and daily total let through."""
-        sms = [message for message in taken if message.channel == Channel.SMS]
-        held: set[int] = set()
-        if sms:
-            held |= self._beyond_person_limit(sms)
-            held |= self._beyond_total([message for message in sms if message.id not in held])
-        left = [message for message in taken if message.id not in held]
-        return self._within_rates(left)
+        """Return the messages that daily limit, rate and daily total let through.
+
+        The total comes last: what the rate sends back to wait has not used it.
+        """
+        beyond = self._beyond_person_limit([message for message in taken if message.channel == Channel.SMS])
+        left = self._within_rates([message for message in taken if message.id not in beyond])
+        beyond = self._beyond_total([message for message in left if message.channel == Channel.SMS])
+        return [message for message in left if message.id not in beyond]
 
     def _beyond_person_limit(self, sms: Sequence[Message]) -> set[int]:
         """Put off what would leave on a later day than meant to a person who has had enough on that day (R5.11)."""

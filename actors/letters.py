@@ -16,7 +16,7 @@ from config.letterhead import wording_of
 from config.services import Services
 from rules.deliveries import State, has_expired
 from rules.dockets import Desk
-from rules.facts import Channel
+from rules.facts import Channel, local_day
 from rules.matters import Matter
 from rules.notices import Notice, Verdict, urgency
 from rules.offices import Person
@@ -94,7 +94,7 @@ def _write(  # noqa: PLR0913, PLR0917 - what one message is written from
     person = desk.house.person(message.person)
     items, expired = _items(connection, message, rows, matters, person, now)
     if items and person is not None:
-        letters.written[message.id] = written(items, message.day, wording)
+        letters.written[message.id] = written(items, local_day(now), wording)
     elif expired:
         letters.dropped.append((message, "the day that it reminds of has passed", State.EXPIRED))
     else:

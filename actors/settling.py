@@ -18,7 +18,8 @@ from channels.gateway import CANNOT_TELL, Absent, CannotTell, Gateway, Report, S
 from config.services import Services
 from rules.deliveries import State
 from rules.dockets import Desk
-from rules.facts import Channel, local_day
+from rules.facts import Channel
+from rules.notices import leaves_at
 from store import findings, notices, outbox, outcomes
 from store.outbox import Message, New
 from store.outcomes import Settled, Unknown
@@ -165,8 +166,8 @@ def _instead(connection: Connection, desk: Desk, message: Message, now: datetime
         kind=message.kind,
         person=message.person,
         channel=Channel.EMAIL,
-        at=now,
-        day=local_day(now),
+        at=leaves_at(now, desk),
+        day=message.day,
         instead_of=message.id,
     )
     return "an e-mail goes in its stead" if outbox.put_instead(connection, fallback) else "an e-mail has gone"

@@ -23,9 +23,10 @@ from rules.dockets import Desk
 from rules.facts import SHANGHAI, local_day, midnight
 from rules.ladders import round_at
 from rules.notices import leaves_at
-from store import installation, notices, projection
+from store import installation, leases, notices, projection
 
 CURSOR: Final = "cursor"  #: the instant up to which all is done
+ROUND: Final = "round"  #: job of the slots in which rounds are held
 
 log = structlog.get_logger()
 
@@ -70,10 +71,16 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
         digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []
         if plan.makes_digests:
             warn_of_missing_year(connection, desk, plan.at)
-        decided = hold_round(connection, desk, plan.at) if plan.holds_round else 0
+        decided = _hold_round(connection, desk, plan)
         messages = (*digests, *let_go(connection, desk, plan.at, is_round=plan.holds_round))
     log.info("step", at=plan.at.isoformat(), reckoned=reckoned, digests=len(digests), notices=decided)
     return Done(reckoned, len(digests), decided, messages)
+
+
+def _hold_round(connection: Connection, desk: Desk, plan: Plan) -> int:
+    if not plan.holds_round or not leases.do_once(connection, ROUND, plan.at.isoformat(), plan.at):
+        return 0
+    return hold_round(connection, desk, plan.at)
 
 
 def _move_cursor(connection: Connection, before: datetime, at: datetime) -> bool:

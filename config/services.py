@@ -6,6 +6,7 @@ to actors/, intake/ and web/.
 
 import secrets
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -15,18 +16,17 @@ from typing import Final, Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
 
-from channels.gateway import Gateway, Outgoing
-from channels.sandbox import SandboxGateway
+from channels.gateway import Gateway
 from config.calendars import load_calendar
 from config.drill import DrillClock, parse_drill
+from config.gateways import gateways_of
 from config.policies import load_policy
 from config.settings import Settings, load_settings
 from rules.deliveries import Patience
 from rules.facts import Channel
 from rules.policy import Policy
 from rules.workdays import Calendar
-from store import sandbox
-from store.engine import make_engine, reading
+from store.engine import make_engine
 from store.outbox import database_now
 
 SQLITE: Final = "sqlite"
@@ -63,6 +63,15 @@ def new_attempt() -> str:
     return secrets.token_hex(12)
 
 
+def call_address(url: str, timeout_s: float) -> None:
+    """Give a sign of life at an address; that it cannot be reached is for its owner to notice."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s):  # noqa: S310 - http or https, by its setting
+            pass
+    except OSError:
+        pass
+
+
 @dataclass(slots=True)
 class Services:
     """What a process of duban runs with."""
@@ -77,6 +86,7 @@ class Services:
     #: claims are leased on the clock that all processes share
     lease_now: Callable[[Connection], datetime] = database_now
     elapsed: Callable[[], float] = time.monotonic
+    ping: Callable[[str, float], None] = call_address
 
     @property
     def patience(self) -> Patience:
@@ -96,39 +106,16 @@ def _prepare_folder(url: str) -> None:
         Path(database.database).parent.mkdir(parents=True, exist_ok=True)
 
 
-def sandbox_gateways(engine: Engine) -> dict[Channel, Gateway]:
-    """Return gateways that keep all messages in the database."""
-
-    def keep(outgoing: Outgoing) -> None:
-        with engine.begin() as connection:
-            sandbox.keep(
-                connection,
-                {
-                    "at": outgoing.at,
-                    "channel": outgoing.channel,
-                    "person": outgoing.person,
-                    "address": outgoing.address,
-                    "subject": outgoing.subject,
-                    "body": outgoing.text,
-                    "html": outgoing.html,
-                    "message": outgoing.message,
-                    "attempt": outgoing.attempt,
-                },
-            )
-
-    def has_kept(attempt: str) -> bool:
-        with reading(engine) as connection:
-            return sandbox.has_kept(connection, attempt)
-
-    gateway = SandboxGateway(keep, has_kept)
-    return {Channel.SMS: gateway, Channel.EMAIL: gateway}
-
-
 def open_services(
-    settings: Settings | None = None, policy: Policy | None = None, clock: Clock | None = None
+    settings: Settings | None = None,
+    policy: Policy | None = None,
+    clock: Clock | None = None,
+    *,
+    sends: bool = False,
 ) -> Services:
     """Return the services that the settings name; the database is not touched yet.
 
+    `sends`: whether this process hands messages over; others have no gateways.
     Raises WrongSettings for a wrong setting.
     """
     settings = settings or load_settings()
@@ -140,5 +127,5 @@ def open_services(
         calendar=load_calendar(settings.calendar),
         engine=engine,
         clock=clock or make_clock(settings.clock),
-        gateways=sandbox_gateways(engine),
+        gateways=gateways_of(settings, engine) if sends else {},
     )

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from channels.smtp import parse_smtp_url
 from config.drill import parse_drill
 from config.layers import WrongSettings, at_path, defaults, laid_over, override, validated
 
@@ -80,8 +81,6 @@ class Settings(BaseModel):
     @classmethod
     def _smtp_is_known(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            from channels.smtp import parse_smtp_url
-
             parse_smtp_url(value.get_secret_value())
         return value
 
@@ -98,7 +97,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _a_drill_stays_at_home(self) -> Self:
         """Refuse a drill whose messages would leave the machine: people would believe them."""
-        abroad = [name for name, host in self._gateway_hosts() if not is_loopback(host)]
+        abroad = [name for name, host, _ in self.gateway_addresses() if not is_loopback(host)]
         if self.clock is not None and abroad:
             raise ValueError(
                 f"DUBAN_CLOCK sets a drill, and {' and '.join(abroad)} would leave this machine: "
@@ -106,13 +105,14 @@ class Settings(BaseModel):
             )
         return self
 
-    def _gateway_hosts(self) -> Iterator[tuple[str, str]]:
+    def gateway_addresses(self) -> Iterator[tuple[str, str, int]]:
+        """Yield the setting, host and port of each gateway outside of duban."""
         if self.sms == "twilio":
-            yield "DUBAN_SMS=twilio", urlsplit(self.twilio_api or TWILIO_API).hostname or ""
+            url = urlsplit(self.twilio_api or TWILIO_API)
+            yield "DUBAN_SMS=twilio", url.hostname or "", url.port or (80 if url.scheme == "http" else 443)
         if self.email == "smtp" and self.smtp_url is not None:
-            from channels.smtp import parse_smtp_url
-
-            yield "DUBAN_EMAIL=smtp", parse_smtp_url(self.smtp_url.get_secret_value()).host
+            server = parse_smtp_url(self.smtp_url.get_secret_value())
+            yield "DUBAN_EMAIL=smtp", server.host, server.port
 
     def lacking(self) -> list[str]:
         """Return what the gateways still need, one line each; nothing if they can send."""

@@ -1,7 +1,8 @@
 """What wakes up when?
 
 The clock looks for the next instant at which something is due, has the step taken, and looks again. It never
-decides anything itself. Callers: `duban up`, `duban daemon`.
+decides anything itself. Of several daemons one does so, by a lease; that nothing is done twice does not rest on it.
+Callers: `duban up`, `duban daemon`.
 """
 
 import threading
@@ -15,15 +16,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from actors.bells import Bells
 from actors.desks import Desks
-from actors.steps import Plan, cursor, next_instant, plan_next
+from actors.steps import CURSOR, Plan, cursor, next_instant, plan_next
+from actors.watching import is_time_to_watch
 from config.services import Services
-from store import outbox
+from daemon.clock_guard import CLOCK, ClockGuard
+from store import findings, installation, leases, outbox
 from store.engine import reading
 
-LOOK_S: Final = 0.5  #: longest wait between two looks, in real seconds
-STEP_S: Final = 60.0  #: how long a step may take before it is rung for again
+LOOK_S: Final = 0.1  #: longest wait between two looks, in real seconds
+FAILED_S: Final = 1.0  #: wait after a look that failed
+STEP_S: Final = 10.0  #: how long a step may take before it is rung for again
+GUARD_S: Final = 1.0  #: between two looks at the clock itself
 DOWN_S: Final = 600.0  #: a longer pause in real seconds means that the daemon was down
 SWEEP_S: Final = 5.0  #: between two sweeps, in real seconds
+LEASE: Final = "clock"
+LEASE_S: Final = 15.0
+RENEW_S: Final = 5.0
 
 log = structlog.get_logger()
 
@@ -31,14 +39,19 @@ log = structlog.get_logger()
 class Clockwork:
     """The loop of a daemon."""
 
-    def __init__(self, services: Services, desks: Desks, bells: Bells) -> None:
-        """Start as one that was down: what was missed is caught up with."""
+    def __init__(self, services: Services, desks: Desks, bells: Bells, *, is_alone: bool = True) -> None:
+        """Start as one that was down: what was missed is caught up with. `is_alone`: no other daemon can be there."""
         self._services = services
         self._desks = desks
         self._bells = bells
         self._stopping = threading.Event()
         self._looked: float | None = None
         self._swept = 0.0
+        self._holder = None if is_alone else services.new_attempt()
+        self._renewed: float | None = None
+        self._guard = None if services.clock.is_drill else ClockGuard(services.clock)
+        self._guarded = 0.0
+        self._is_in_doubt = False
 
     def stop(self) -> None:
         """Let the loop end after the step in hand."""
@@ -49,23 +62,80 @@ class Clockwork:
         while not self._stopping.is_set():
             try:
                 busy = self._look()
-            except SQLAlchemyError:
-                log.exception("the database cannot be reached; looking again")
-                busy = False
-            if not busy:
-                self._stopping.wait(self._pause())
+                pause = 0.0 if busy else self._pause()
+            except Exception:
+                # Database or broker out of reach, a row that nobody foresaw: the clock goes on, and others see the log.
+                log.exception("a look failed; looking again")
+                pause = FAILED_S
+            self._stopping.wait(pause)
+        self._give_back()
 
     def _look(self) -> bool:
         """Have the next step taken if one is due; say whether there may be more at once."""
+        if not self._has_lease() or not self._trusts_clock():
+            self._looked = None
+            return False
         was_down = self._was_down()
         with reading(self._services.engine) as connection:
             desk = self._desks.of(connection)
-            plan = plan_next(connection, desk, self._services.clock.now(), was_down=was_down)
+            now = self._services.clock.now()
+            plan = plan_next(connection, desk, now, was_down=was_down)
+            watches = not self._services.clock.is_drill and is_time_to_watch(connection, desk, now)
         self._looked = time.monotonic()
         if plan is not None:
             self._take(plan)
+        elif watches:
+            self._bells.watch.send()
+            self._stopping.wait(FAILED_S)
         self._sweep()
         return plan is not None
+
+    def _has_lease(self) -> bool:
+        """Take or renew the lease, now and then; a daemon that is alone needs none."""
+        if self._holder is None:
+            return True
+        if self._renewed is not None and time.monotonic() - self._renewed < RENEW_S:
+            return True
+        with self._services.engine.begin() as connection:
+            now = self._services.lease_now(connection)
+            mine = leases.take(connection, LEASE, self._holder, now, LEASE_S)
+        self._renewed = time.monotonic() if mine else None
+        return mine
+
+    def _give_back(self) -> None:
+        if self._renewed is None or self._holder is None:
+            return
+        try:
+            with self._services.engine.begin() as connection:
+                leases.give_back(connection, LEASE, self._holder)
+        except SQLAlchemyError:
+            log.exception("the lease could not be given back; it runs out by itself")
+
+    def _trusts_clock(self) -> bool:
+        """Hold all sending and take no step while the clock is in doubt; go on once an operator has released."""
+        if self._guard is None or time.monotonic() - self._guarded < GUARD_S:
+            return not self._is_in_doubt
+        self._guarded = time.monotonic()
+        with reading(self._services.engine) as connection:
+            held = outbox.held_because(connection) or ""
+            done_to = installation.get(connection, CURSOR)
+            known = cursor(connection, self._desks.of(connection)) if done_to else None
+            doubt = self._guard.doubt(known, self._services.lease_now(connection))
+        if self._is_in_doubt and not held.startswith(CLOCK):
+            self._is_in_doubt = False
+            self._guard.trust()
+            return True
+        if doubt:
+            self._alarm(doubt)
+        self._is_in_doubt = bool(doubt) or held.startswith(CLOCK)
+        return not self._is_in_doubt
+
+    def _alarm(self, doubt: str) -> None:
+        now = self._services.clock.now()
+        log.error("sending is held", reason=doubt)
+        with self._services.engine.begin() as connection:
+            outbox.hold(connection, doubt, now)
+            findings.note(connection, "clock", now.isoformat(), f"{doubt}; set it right, then duban release", now)
 
     def _was_down(self) -> bool:
         """Say whether so much real time has passed since the last look that the machine or process slept.
@@ -104,6 +174,8 @@ class Clockwork:
 
     def _pause(self) -> float:
         """Return how long to sleep, in real seconds: to the next instant, at most LOOK_S."""
+        if self._looked is None:
+            return LOOK_S
         with reading(self._services.engine) as connection:
             coming = next_instant(connection, self._desks.of(connection))
         left = (coming - self._services.clock.now()).total_seconds() / self._services.clock.speed

@@ -3,6 +3,7 @@
 Callers: `duban doctor`.
 """
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,12 +11,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from actors.bells import embedded_broker, hang_bells
+from actors.bells import embedded_broker, hang_bells, redis_broker
 from actors.calendar_watch import missing_year
 from actors.desks import Desks
 from actors.steps import CURSOR
 from config.letterhead import wording_of
 from config.services import Services, open_services
+from config.settings import Settings
 from daemon.looking import as_in_database, require_database
 from daemon.rebuilding import rebuild_matters
 from rules.coverage import coverage
@@ -24,11 +26,12 @@ from rules.facts import Channel, local_day
 from rules.matters import Cause, Matter, MatterKind
 from rules.notices import Notice, Verdict
 from rules.offices import Person
-from store import facts, installation, migrating, outbox
+from store import facts, gateways, installation, migrating, outbox
 
 #: a clock that stands further behind what is done has jumped back
 BACK: Final = timedelta(minutes=2)
 SHOWN: Final = 5
+REACH_S: Final = 3.0
 WAITED: Final = timedelta(minutes=10)
 
 
@@ -51,7 +54,7 @@ def _look(check: str, text: str) -> Symptom:
 
 def examine() -> list[Symptom]:
     """Return the outcome of every check; a database out of reach is an error of the command."""
-    services = open_services()
+    services = open_services(sends=True)
     found = [_well("config", f"clock {'drill' if services.settings.clock else 'machine'}, policy as configured")]
     require_database(services)
     with services.engine.begin() as connection:
@@ -94,15 +97,45 @@ def _matters(connection: Connection, services: Services) -> Symptom:
 
 
 def _broker(connection: Connection, services: Services) -> Symptom:
-    broker = embedded_broker()
-    bells = hang_bells(services, Desks(services), broker)
+    url = services.settings.redis_url
+    broker = redis_broker(url) if url else embedded_broker()
+    hang_bells(services, Desks(services), broker)
     queues = ", ".join(sorted(broker.get_declared_queues()))
-    return Symptom("broker", bool(bells), f"embedded, queues {queues}")
+    trouble = _redis_trouble(url) if url else None
+    if trouble:
+        return _look("broker", f"Redis does not answer: {trouble}; check DUBAN_REDIS_URL and the server")
+    return _well("broker", f"{'Redis' if url else 'embedded'}, queues {queues}")
+
+
+def _redis_trouble(url: str) -> str | None:
+    import redis
+
+    try:
+        redis.Redis.from_url(url, socket_timeout=REACH_S, socket_connect_timeout=REACH_S).ping()
+    except (redis.RedisError, OSError) as err:
+        return type(err).__name__
+    return None
 
 
 def _gateways(connection: Connection, services: Services) -> Symptom:
     text = ", ".join(f"{channel}: {gateway.name}" for channel, gateway in services.gateways.items())
-    return Symptom("gateways", set(services.gateways) == set(Channel), text)
+    troubles = [*_out_of_reach(services.settings), *_at_rest(connection, services.clock.now())]
+    return _look("gateways", "; ".join([text, *troubles])) if troubles else _well("gateways", text)
+
+
+def _out_of_reach(settings: Settings) -> Iterator[str]:
+    """Open and close a connection to each gateway; nothing is said over it."""
+    for name, host, port in settings.gateway_addresses():
+        try:
+            socket.create_connection((host, port), REACH_S).close()
+        except OSError as err:
+            yield f"{name} at {host}:{port} is out of reach: {err.strerror or type(err).__name__}"
+
+
+def _at_rest(connection: Connection, now: datetime) -> Iterator[str]:
+    for name, health in gateways.health(connection).items():
+        if health.open_until is not None and health.open_until > now:
+            yield f"{name} was ill {health.failures} times in a row, and rests until {health.open_until}"
 
 
 def _templates(connection: Connection, services: Services) -> Symptom:
@@ -154,7 +187,7 @@ def _outbox(connection: Connection, services: Services) -> Symptom:
     oldest = outbox.oldest_due(connection)
     late = oldest is not None and services.clock.now() - oldest > WAITED
     bad = {state: n for state, n in counts.items() if state in ("failed", "unknown", "undeliverable")}
-    if outbox.is_held(connection):
+    if outbox.held_because(connection) is not None:
         return _look("outbox", "sending is held; run duban release")
     if bad or late:
         waits = f"the oldest due since {oldest}" if late else ""

@@ -64,7 +64,7 @@ def status_facts(connection: Connection, desks: Desks, services: Services) -> di
         "now": now.astimezone(SHANGHAI).isoformat(timespec="seconds"),
         "taken_into_use": desk.start_on.isoformat(),
         "done_up_to": _local(installation.get(connection, CURSOR)),
-        "held": outbox.is_held(connection),
+        "held": outbox.held_because(connection) is not None,
         "matters": _nested(projection.count_by_status(connection, day)),
         "notices": _nested(notices.count_by_state(connection)),
         "messages": outbox.count_by_state(connection),

@@ -4,7 +4,6 @@
 apart, with a broker on Redis between them. Callers: daemon/cli, daemon/up.
 """
 
-import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from datetime import date
 from typing import Final
 
 import dramatiq
-import structlog
 from sqlalchemy import Connection
 
 from actors.bells import Watch, embedded_broker, hang_bells, redis_broker
@@ -21,26 +19,13 @@ from actors.calendar_watch import notice_change
 from actors.desks import Desks, note_start
 from config.services import Services, open_services
 from daemon.clockwork import Clockwork
+from daemon.logs import log_as_json
 from store import installation, migrating
 
 #: one thread takes steps, the others send
 THREADS: Final = 4
 POLICY: Final = "policy"  #: the policy that a demo's database was made with
 CLOCK: Final = "clock"  #: what the database is run on: the machine's clock or a drill's
-
-
-def quiet_logs(level: int = logging.WARNING) -> None:
-    """Log what needs a look, in one line each; no addresses, no words of messages."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(),
-    )
 
 
 class WrongClock(RuntimeError):
@@ -121,7 +106,7 @@ def _shared_broker(services: Services) -> dramatiq.Broker:
 
 def run_daemon() -> None:
     """Run the clock of a production set-up until SIGTERM; the work is done by workers."""
-    quiet_logs(logging.INFO)
+    log_as_json()
     stopping = stop_on_signals()
     services = open_services()
     broker = _shared_broker(services)
@@ -129,7 +114,7 @@ def run_daemon() -> None:
     with services.engine.begin() as connection:
         claim_for_clock(connection, services)
     desks = Desks(services)
-    clockwork = Clockwork(services, desks, hang_bells(services, desks, broker))
+    clockwork = Clockwork(services, desks, hang_bells(services, desks, broker), is_alone=False)
     loop = threading.Thread(target=clockwork.run, name="clockwork")
     loop.start()
     stopping.wait()
@@ -140,13 +125,15 @@ def run_daemon() -> None:
 
 def run_worker() -> None:
     """Do what the daemon rings for, until SIGTERM."""
-    quiet_logs(logging.INFO)
+    log_as_json()
     stopping = stop_on_signals()
-    services = open_services()
+    services = open_services(sends=True)
     broker = _shared_broker(services)
     hang_bells(services, Desks(services), broker)
     with _workers(broker):
         stopping.wait()
+    for gateway in services.gateways.values():
+        gateway.close()
 
 
 def stop_on_signals() -> threading.Event:

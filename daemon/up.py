@@ -19,7 +19,8 @@ from config.drill import Drill, DrillClock
 from config.policies import load_policy
 from config.services import Services, open_services
 from config.settings import Settings, load_settings
-from daemon.processes import POLICY, claim_for_clock, prepare, quiet_logs, stop_on_signals, working
+from daemon.logs import log_plainly
+from daemon.processes import POLICY, claim_for_clock, prepare, stop_on_signals, working
 from daemon.view import StepLog, draw, look
 from intake.demo import make_record
 from rules.facts import SHANGHAI, Record
@@ -37,10 +38,10 @@ DEMO_DATABASE: Final = "sqlite:///var/demo.db"
 
 def run_up(*, demo: bool, port: int | None) -> None:
     """Run until Ctrl-C or SIGTERM; started again, it goes on where it was."""
-    quiet_logs()
+    log_plainly()
     stopping = stop_on_signals()
     settings = _settings(demo=demo, port=port)
-    services = open_services(settings, _policy(demo=demo))
+    services = open_services(settings, _policy(demo=demo), sends=True)
     console = Console(soft_wrap=not sys.stdout.isatty())
     _begin(services, console, demo=demo)
     steps = StepLog()

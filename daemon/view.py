@@ -97,7 +97,7 @@ def look(connection: Connection, desk: Desk, now: datetime, speed: float, steps:
         now=now,
         day_kind=kind,
         speed=speed,
-        held=outbox.is_held(connection),
+        held=outbox.held_because(connection) is not None,
         towns=[
             Town(office.name, live.get(office.id, 0), counts.get(office.id, Counts()))
             for office in house.offices.values()

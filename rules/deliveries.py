@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from rules.dockets import Desk
 from rules.facts import local_day
-from rules.notices import leaves_at
+from rules.notices import is_in_window, leaves_at
 
 
 class State(StrEnum):
@@ -57,7 +57,7 @@ class Report:
 NEXT: Final[Mapping[State, frozenset[State]]] = {
     State.DUE: frozenset({State.SENDING, State.HELD, State.ACCEPTED, State.DELIVERED}),
     State.HELD: frozenset({State.DUE, State.ACCEPTED, State.DELIVERED}),
-    State.SENDING: frozenset(State) - {State.SENDING, State.HELD},
+    State.SENDING: frozenset(State) - {State.SENDING},
     State.ACCEPTED: frozenset({State.DELIVERED, State.FAILED}),
     State.DELIVERED: frozenset(),
     State.FAILED: frozenset({State.DUE, State.DELIVERED}),
@@ -92,7 +92,7 @@ def before(new: str) -> list[str]:
     """Return the states from which a message may go over to `new`.
 
     >>> before("held")
-    ['due']
+    ['due', 'sending']
     """
     return [state.value for state, follow in NEXT.items() if State(new) in follow]
 
@@ -137,9 +137,8 @@ def may_leave_at(at: datetime, now: datetime, desk: Desk) -> datetime:
     Inside the window: now. What missed its time does not leave in the night, but in the next round; a round or a
     digest that the policy puts outside the window has its own hour.
     """
-    inside = leaves_at(now, desk)
-    own_time = leaves_at(at, desk) != at and at <= now < at + OWN_TIME
-    return now if own_time else inside
+    own_time = not is_in_window(at, desk) and at <= now < at + OWN_TIME
+    return now if own_time else leaves_at(now, desk)
 
 
 def has_expired(rung: str, due: date, day: date, now: datetime) -> bool:

@@ -5,7 +5,7 @@ Callers: actors/, `duban status`.
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from store.schema import findings
 from store.upserts import insert_new
@@ -20,3 +20,8 @@ def latest(connection: Connection, limit: int) -> list[tuple[datetime, str, str,
     """Return the last findings, the newest first: instant, kind, subject, text."""
     query = select(findings.c.at, findings.c.kind, findings.c.subject, findings.c.text).order_by(findings.c.id.desc())
     return [(row.at, row.kind, row.subject, row.text) for row in connection.execute(query.limit(limit))]
+
+
+def count_open(connection: Connection) -> int:
+    """Return how many findings nobody has dealt with."""
+    return connection.execute(select(func.count()).where(findings.c.closed_at.is_(None))).scalar_one()

@@ -55,7 +55,9 @@ def take_turns(connection: Connection, name: str, per_second: float, wanted: int
     insert_new(connection, gateways, [{"name": name, "failures": 0, "changed_at": now}])
     row = connection.execute(select(gateways.c.next_at).where(gateways.c.name == name).with_for_update()).one()
     start = max(row.next_at or now, now)
-    room = (now + timedelta(seconds=AHEAD_S) - start).total_seconds() * per_second
+    # Below one a second a single message is more than a second's work.
+    ahead = timedelta(seconds=max(AHEAD_S, 1 / per_second))
+    room = (now + ahead - start).total_seconds() * per_second
     given = min(wanted, max(int(room), 0))
     if given:
         next_at = start + timedelta(seconds=given / per_second)

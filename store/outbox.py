@@ -247,3 +247,9 @@ def oldest_due(connection: Connection) -> datetime | None:
     query = select(messages.c.at).where(messages.c.state == State.DUE).order_by(messages.c.try_at).limit(1)
     found: datetime | None = connection.execute(query).scalar()
     return found
+
+
+def count_of_day(connection: Connection, day: date) -> dict[str, int]:
+    """Return how many messages of a day there are in each state."""
+    query = select(messages.c.state, func.count()).where(messages.c.day == day).group_by(messages.c.state)
+    return dict(connection.execute(query).all())

@@ -67,7 +67,12 @@ def settle(connection: Connection, outcomes: Sequence[Settled]) -> None:
 
 
 def _move(state: State) -> Any:
-    own = [messages.c.state == known for known in before(state) if known in (State.SENDING, State.UNKNOWN)]
+    # One that is due again and has not been claimed since has left after all, if its last attempt was accepted.
+    own = [
+        messages.c.state == known
+        for known in before(state)
+        if known in (State.SENDING, State.UNKNOWN) or state is State.ACCEPTED
+    ]
     at: Any = bindparam("new_at", type_=UtcDateTime())
     return (
         update(messages)

@@ -5,7 +5,7 @@ at any size. Callers: actors/.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
@@ -198,6 +198,18 @@ def matters_due(connection: Connection, at: datetime, limit: int) -> list[Matter
     """Return some matters of which a rung is due by `at`."""
     query = select(matters).where(matters.c.next_rung_at <= at).order_by(matters.c.next_rung_at).limit(limit)
     return [_matter(row) for row in connection.execute(query)]
+
+
+def live_matters(connection: Connection, size: int) -> Iterator[list[Matter]]:
+    """Yield all matters that are not closed, in lots of `size`."""
+    after = ""
+    while True:
+        query = select(matters).where(matters.c.closed.is_(None), matters.c.id > after).order_by(matters.c.id)
+        lot = [_matter(row) for row in connection.execute(query.limit(size))]
+        if not lot:
+            return
+        yield lot
+        after = lot[-1].id
 
 
 def next_rung_at(connection: Connection) -> datetime | None:

@@ -217,6 +217,7 @@ messages = Table(
 )
 Index("ix_messages_open", messages.c.state, messages.c.try_at)
 Index("ix_messages_person", messages.c.person, messages.c.day)
+Index("ix_messages_day", messages.c.day, messages.c.state)
 notices = Table(
     "notices",
     metadata,

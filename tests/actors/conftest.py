@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from daemon.processes import quiet_logs
+from daemon.logs import log_plainly
 from tests.store.databases import (
     empty_url,
     engine,
@@ -26,4 +26,4 @@ __all__ = [
 
 @pytest.fixture(autouse=True, scope="session")
 def _quiet():
-    quiet_logs(logging.CRITICAL)
+    log_plainly(logging.CRITICAL)

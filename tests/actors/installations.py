@@ -14,7 +14,8 @@ from actors.sending import Sender
 from actors.settling import ask_about_silent, follow_up, settle_unknown
 from actors.steps import Done, Plan, next_instant, plan_next, take_step
 from channels.gateway import Gateway
-from config.services import Services, sandbox_gateways
+from config.gateways import sandbox_gateways
+from config.services import Services
 from config.settings import load_settings
 from rules.facts import Channel, Record, midnight
 from rules.policy import Policy

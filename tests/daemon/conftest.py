@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from actors.desks import Desks
-from actors.sending import send
+from actors.sending import Sender
 from actors.steps import plan_next, take_step
 from config import services as services_module
 from config.drill import Drill, DrillClock, parse_drill
@@ -115,7 +115,7 @@ def run_to(imported, monkeypatch) -> Callable[[str], None]:
         monkeypatch.setenv("DUBAN_POLICY__START_ON", "2026-03-01")
         monkeypatch.setenv("DUBAN_CLOCK", until)
         with opened(monkeypatch):
-            _take_steps(open_services(), parse_drill(until).begins)
+            _take_steps(open_services(sends=True), parse_drill(until).begins)
 
     return run
 
@@ -123,12 +123,13 @@ def run_to(imported, monkeypatch) -> Callable[[str], None]:
 def _take_steps(services: Services, end: datetime) -> None:
     """Take every step up to `end`, each at its own time, and send what leaves."""
     desks = Desks(services)
+    sender = Sender(services, desks)
     while True:
         with services.engine.begin() as connection:
             plan = plan_next(connection, desks.of(connection), end)
         if plan is None:
             return
         services.clock = DrillClock(Drill(plan.at, 1e-6))
-        done = take_step(services, desks, plan)
-        for message in done.messages if done else ():
-            send(services, desks, message)
+        take_step(services, desks, plan)
+        while sender.send_due():
+            pass

@@ -45,7 +45,11 @@ def upgrade() -> None:
 def _widen_messages() -> None:
     for column in ("moved_at", "try_at", "absent_at", "followed_at"):
         op.add_column("messages", sa.Column(column, UtcDateTime()))
-    op.execute("UPDATE messages SET moved_at = COALESCE(sent_at, at), try_at = at, followed_at = at")
+    # What did not arrive under 0001 is known to the operator: no storm of e-mails now.
+    op.execute(
+        "UPDATE messages SET moved_at = COALESCE(sent_at, at), try_at = at, "
+        "followed_at = CASE WHEN state IN ('failed', 'undeliverable', 'unknown') THEN at END"
+    )
     op.drop_index("ix_messages_open", "messages")
     with op.batch_alter_table("messages") as batch:
         batch.alter_column("moved_at", existing_type=UtcDateTime(), nullable=False)
@@ -62,6 +66,7 @@ def _widen_messages() -> None:
                 batch.drop_constraint(op.f(f"ck_messages_{name}"), type_="check")
             batch.create_check_constraint(op.f(f"ck_messages_{name}"), condition)
     op.create_index("ix_messages_open", "messages", ["state", "try_at"])
+    op.create_index("ix_messages_day", "messages", ["day", "state"])
 
 
 def _make_tables() -> None:

@@ -1,0 +1,357 @@
+"""How does an e-mail leave?
+
+With smtplib over connections that are kept for the next message. A mail server answers at each step, so what happens
+before DATA is certain; from the first byte of the text on, a silence leaves it open whether the message was taken.
+The Message-ID is that of the message, not of the attempt: a mailbox shows both copies of one sent twice as one.
+Callers: config/services.py, actors/sending.py.
+"""
+
+import ipaddress
+import re
+import smtplib
+import ssl
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from channels.gateway import (
+    CALL_TIMEOUT_S,
+    CANNOT_TELL,
+    Accepted,
+    Found,
+    Outcome,
+    Outgoing,
+    Refused,
+    Report,
+    Sought,
+    Unsure,
+    WhenUnknown,
+)
+from channels.lines import Pool, TimedSocket, dial, secure, tls_context, trouble
+from rules.offices import email_address
+
+StartTls = Literal["require", "opportunistic", "none"]
+START_TLS: Final[dict[str, StartTls]] = {each: each for each in ("require", "opportunistic", "none")}
+PORTS: Final = {"smtp": 587, "smtps": 465}
+WANTED: Final = "want smtp://user:password@host:587?starttls=require"
+
+READY: Final = 220
+AGREED: Final = range(200, 300)
+REFUSED: Final = range(400, 600)
+GO_ON: Final = 354
+CLOSING: Final = 421
+TOO_BIG: Final = 552
+PERMANENT: Final = 500
+
+# Some servers count what one connection sends, some hang up on old ones.
+MOST_MESSAGES: Final = 100
+MOST_AGE_S: Final = 300.0
+
+#: every line ends in CRLF, and no 8-bit body: not every server on the way takes one
+POLICY: Final = SMTP.clone(cte_type="7bit")
+LINE_STARTS_WITH_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpServer:
+    """A mail server that takes messages from us, and how it wants to be spoken to."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    is_tls: bool = False  #: from the first byte on (smtps)
+    starttls: StartTls = "opportunistic"  #: where it is offered, certificates are checked all the same
+
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether nothing leaves this machine on the way to it."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def parse_smtp_url(text: str) -> SmtpServer:
+    """Return the server that a URL names; smtps:// speaks TLS from the first byte on.
+
+    Raises ValueError, which never quotes the URL: there may be a password in it.
+
+    >>> parse_smtp_url("smtp://duban:s%40fe@mail.example.cn?starttls=require")
+    SmtpServer(host='mail.example.cn', port=587, user='duban', is_tls=False, starttls='require')
+    """
+    try:
+        parts = urlsplit(text)
+        port, options = parts.port, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    except ValueError:
+        raise ValueError(WANTED) from None
+    starttls = START_TLS.get(options.pop("starttls", "opportunistic"))
+    is_clear = bool(parts.hostname) and parts.scheme in PORTS and parts.path in {"", "/"} and not parts.fragment
+    if not is_clear or starttls is None or options or (parts.username and parts.password is None):
+        raise ValueError(WANTED)
+    return SmtpServer(
+        host=parts.hostname or "",
+        port=port or PORTS[parts.scheme],
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        is_tls=parts.scheme == "smtps",
+        starttls=starttls,
+    )
+
+
+class SmtpGateway:
+    """The way out for e-mail; many threads may send at once."""
+
+    name = "smtp"
+    when_unknown = WhenUnknown.REPEAT
+
+    def __init__(
+        self, server: SmtpServer, *, sender: str, timeout_s: float = CALL_TIMEOUT_S, ca_file: Path | None = None
+    ) -> None:
+        """Send as `sender`, with or without a name before its address; `ca_file` stands in for the known authorities.
+
+        Raises ValueError if `sender` is no address.
+        """
+        self._server = server
+        self._from = sender
+        self._address = _sender_address(sender)
+        self._domain = self._address.rpartition("@")[2]
+        self._timeout_s = timeout_s
+        self._context = tls_context(ca_file)
+        self._pool: Pool[_Line] = Pool()
+
+    def send(self, outgoing: Outgoing) -> Outcome:
+        """Hand the message over, once."""
+        to = email_address(outgoing.address)
+        if to is None or not (to.isascii() and to.isprintable()):
+            return Refused(reason="the e-mail address cannot be written to")
+        message_id = f"<duban-{outgoing.message}@{self._domain}>"
+        try:
+            content = _content(outgoing, to, self._from, message_id)
+        except ValueError as err:
+            return Refused(reason=f"no e-mail can be made of it: {err}")
+        until = monotonic() + self._timeout_s
+        try:
+            line = self._pool_line(until) or self._open(until)
+        except _No as no:
+            return no.refused
+        return self._transact(line, to, content, message_id)
+
+    def find(self, sought: Sought) -> Found:
+        """Mail servers keep no list that we could ask."""
+        return CANNOT_TELL
+
+    def look_up(self, provider_id: str) -> Report | None:
+        """Likewise; what comes back is in the sender's mailbox."""
+        return None
+
+    def close(self) -> None:
+        self._pool.drain()
+
+    def _pool_line(self, until: float) -> "_Line | None":
+        """Return a connection that still answers."""
+        while (line := self._pool.take()) is not None:
+            line.hurry(until)
+            try:
+                if line.rset()[0] in AGREED:
+                    return line
+            except OSError:
+                pass
+            line.close()
+        return None
+
+    def _open(self, until: float) -> "_Line":
+        """Connect, greet, encrypt, log in.
+
+        Raises _No.
+        """
+        line = _Line(self._server.host, self._domain, until, self._context if self._server.is_tls else None)
+        try:
+            _greet(line, self._server)
+            self._encrypt(line, until)
+            self._log_in(line)
+        except BaseException as err:
+            line.close()
+            if isinstance(err, (OSError, UnicodeError)):
+                raise _No(_illness(err)) from err
+            raise
+        return line
+
+    def _encrypt(self, line: "_Line", until: float) -> None:
+        server = self._server
+        if server.is_tls or server.starttls == "none":
+            return
+        if line.has_extn("starttls"):
+            line.starttls(context=self._context)
+            line.hurry(until)
+            line.ehlo()
+        elif server.starttls == "require":
+            raise smtplib.SMTPNotSupportedError("does not offer STARTTLS, which is required")
+
+    def _log_in(self, line: "_Line") -> None:
+        server = self._server
+        if server.user is None:
+            return
+        if not (isinstance(line.sock, ssl.SSLSocket) or server.is_loopback):
+            raise smtplib.SMTPNotSupportedError("offers no TLS: the password stays here")
+        line.login(server.user, server.password or "")
+
+    def _transact(self, line: "_Line", to: str, content: bytes, message_id: str) -> Outcome:
+        """Go through one message's steps; the connection is kept if it is still of use."""
+        is_in_doubt = False
+        try:
+            options = [f"size={len(content)}"] if line.has_extn("size") else []
+            _expect(line.mail(self._address, options), "MAIL FROM")
+            _expect(line.rcpt(to), "RCPT TO")
+            _expect(line.docmd("DATA"), "DATA", GO_ON)
+            is_in_doubt = True
+            line.send(content)
+            _expect(line.getreply(), "the text")
+        except _No as no:
+            if no.refused.code == str(CLOSING):
+                line.close()
+            else:
+                self._keep(line)
+            return no.refused
+        except OSError as err:
+            line.close()
+            return Unsure(f"the mail server {_silence(err)} while it took the text") if is_in_doubt else _illness(err)
+        except BaseException:
+            line.close()
+            raise
+        self._keep(line)
+        return Accepted(message_id)
+
+    def _keep(self, line: "_Line") -> None:
+        line.messages += 1
+        if line.messages >= MOST_MESSAGES or monotonic() - line.opened >= MOST_AGE_S:
+            line.close()
+        else:
+            self._pool.give(line)
+
+
+class _Line(smtplib.SMTP):
+    """A connection on which everything is over by an instant."""
+
+    sock: Any
+
+    def __init__(self, host: str, own_name: str, until: float, context: ssl.SSLContext | None) -> None:
+        # Without a name of our own smtplib asks the resolver for one, which may take long.
+        super().__init__(local_hostname=own_name)
+        # Its starttls checks the certificate against this, and would set it only by connecting at once.
+        self._host = host
+        self._until = until
+        self._context = context
+        self.opened = monotonic()
+        self.messages = 0
+
+    def hurry(self, until: float) -> None:
+        self.sock.until = until
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> TimedSocket:
+        plain = dial(host, port, self._until)
+        return secure(plain, self._context, host) if self._context else plain
+
+
+class _No(Exception):
+    """The mail server, or the way to it, says no."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.reason)
+        self.refused = refused
+
+
+def _greet(line: _Line, server: SmtpServer) -> None:
+    code, said = line.connect(server.host, server.port)
+    if code != READY:
+        raise smtplib.SMTPConnectError(code, said)
+    line.ehlo_or_helo_if_needed()
+
+
+def _expect(reply: tuple[int, bytes], step: str, wanted: int | None = None) -> None:
+    """Raise _No if the server does not agree to a step: 4xx is for the time being, 5xx for good."""
+    code, said = reply
+    if code == wanted or (wanted is None and code in AGREED):
+        return
+    if code not in REFUSED:
+        raise smtplib.SMTPResponseException(code, said)
+    words = _words(said)
+    # What the server holds against the sender would meet every message alike.
+    is_ours = (step == "MAIL FROM" and code != TOO_BIG) or (step == "RCPT TO" and "relay" in words.lower())
+    is_illness = is_ours or (code < PERMANENT and step != "RCPT TO") or code == CLOSING
+    raise _No(
+        Refused(
+            reason=f"the mail server refused {step}: {code} {words}".rstrip(),
+            code=str(code),
+            is_lasting=code >= PERMANENT and not is_ours,
+            is_illness=is_illness,
+        )
+    )
+
+
+def _illness(err: Exception) -> Refused:
+    """Return what a failure before DATA amounts to: nothing was taken, and no message is at fault."""
+    code: int | None = None
+    match err:
+        case smtplib.SMTPAuthenticationError(smtp_code=code, smtp_error=said):
+            reason = f"refused the user or the password: {code} {_words(said)}"
+        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=said):
+            reason = f"refused to serve: {code} {_words(said)}"
+        case smtplib.SMTPNotSupportedError():
+            reason = str(err)
+        case UnicodeError():
+            reason = "cannot be given a user or password with other characters than ASCII"
+        case _:
+            reason = _silence(err)
+    return Refused(
+        reason=f"the mail server {reason}", code=str(code) if code else None, is_lasting=False, is_illness=True
+    )
+
+
+def _silence(err: Exception) -> str:
+    """Say what happened to the connection; smtplib hides it behind an exception of its own."""
+    if isinstance(err, smtplib.SMTPServerDisconnected):
+        err = err.__context__ if isinstance(err.__context__, OSError) else ConnectionResetError()
+    return trouble(err)
+
+
+def _words(said: bytes | str) -> str:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    return " ".join(text.split())[:200]
+
+
+def _sender_address(sender: str) -> str:
+    message = EmailMessage(policy=POLICY)
+    message["From"] = sender
+    addresses = message["From"].addresses
+    address = email_address(addresses[0].addr_spec) if len(addresses) == 1 else None
+    if address is None or not address.isascii():
+        raise ValueError("want a sender's address, such as duban@example.cn")
+    return address
+
+
+def _content(outgoing: Outgoing, to: str, sender: str, message_id: str) -> bytes:
+    """Return the message as it goes over the line, its final dot included.
+
+    Raises ValueError for what no header can hold.
+    """
+    message = EmailMessage(policy=POLICY)
+    message["From"] = sender
+    message["To"] = to
+    # A line break in a subject would begin another header.
+    message["Subject"] = " ".join((outgoing.subject or "").split())
+    message["Date"] = outgoing.at
+    message["Message-ID"] = message_id
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(outgoing.text)
+    if outgoing.html is not None:
+        message.add_alternative(outgoing.html, subtype="html")
+    for each in outgoing.attachments:
+        main, _, sub = each.content_type.partition("/")
+        message.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
+    content = LINE_STARTS_WITH_DOT.sub(b"..", message.as_bytes())
+    return content.rstrip(b"\r\n") + b"\r\n.\r\n"

@@ -1,0 +1,69 @@
+"""With which keys is the audit trail sealed?
+
+The key is never in the database: whoever can write there must not be able to seal. It is DUBAN_AUDIT_KEY, or stands
+in a file beside the database that is made at first use. Several keys are those of former times, the last is the one
+in use: entries sealed with the others can still be verified. Callers: config/services.py, daemon/auditing.py.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.engine import make_url
+
+from config.layers import WrongSettings
+from config.settings import Settings
+
+FILE: Final = "audit.key"
+FOLDER: Final = Path("var")  #: of a database that is no file
+SHORTEST: Final = 32  #: characters; 32 hexadecimal digits are 128 bits
+
+
+def audit_key(settings: Settings, new_key: Callable[[], str]) -> bytes:
+    """Return the key in use; `new_key` makes one where there is none yet. Raises WrongSettings."""
+    file = key_file(settings)
+    if settings.audit_key is None and not file.exists():
+        _make(file, new_key())
+    return audit_keys(settings)[-1]
+
+
+def audit_keys(settings: Settings) -> tuple[bytes, ...]:
+    """Return all keys that are known, the one in use last; none if none was ever made. Raises WrongSettings."""
+    if settings.audit_key is not None:
+        return _keys_in(settings.audit_key.get_secret_value(), "DUBAN_AUDIT_KEY")
+    file = key_file(settings)
+    return _keys_in(file.read_text("utf-8"), str(file)) if file.exists() else ()
+
+
+def key_file(settings: Settings) -> Path:
+    """Return where the key stands unless it is a setting: beside the database file, or under var/."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        return Path(url.database).with_suffix(f".{FILE}")
+    return FOLDER / FILE
+
+
+def _keys_in(words: str, where: str) -> tuple[bytes, ...]:
+    keys = re.split(r"[\s,]+", words.strip())
+    if any(len(key) < SHORTEST for key in keys):
+        raise WrongSettings([f"{where} holds a key that is too short: want {SHORTEST} characters or more each"])
+    return tuple(key.encode() for key in keys)
+
+
+def _make(file: Path, key: str) -> None:
+    """Write a new key for its owner alone; of several processes that start at once the first one's counts."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    own = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(f"{key}\n")
+        out.flush()
+        os.fsync(out.fileno())
+    try:
+        os.link(own, file)
+    except FileExistsError:
+        pass
+    finally:
+        own.unlink()

@@ -1,0 +1,63 @@
+"""What do the processes write into their logs?
+
+One line for each thing that needs a look or that was done: names and numbers, never a message's words. A phone
+number that slips in, be it in an error of a library, is masked. Callers: daemon/processes.py, daemon/up.py,
+daemon/serving.py.
+"""
+
+import logging
+import re
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+
+#: 138****5678
+NUMBER: Final = re.compile(r"(?<!\d)(\+?86)?(1[3-9]\d)[ -]?(\d{4})[ -]?(\d{4})(?!\d)")
+ADDRESS: Final = re.compile(r"([\w.+-])[\w.+-]*(@[\w-]+\.[\w.-]+)")
+
+
+def masked(text: str) -> str:
+    """Return a text whose phone numbers and mail addresses cannot be read.
+
+    >>> masked("no answer from 13812345678 or li.ming@example.cn")
+    'no answer from 138****5678 or l***@example.cn'
+    """
+    return ADDRESS.sub(r"\1***\2", NUMBER.sub(r"\2****\4", text))
+
+
+def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {key: masked(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def log_as_json() -> None:
+    """Log in JSON lines, for a service."""
+    _configure(logging.INFO, structlog.processors.JSONRenderer(ensure_ascii=False))
+
+
+def log_plainly(level: int = logging.WARNING) -> None:
+    """Log only what needs a look, for somebody at a terminal."""
+    _configure(level, structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]))
+
+
+def _configure(level: int, renderer: Any) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _mask,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(),
+    )
+    # Libraries log by the standard way; what they say is masked too.
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_mask_record)
+
+
+def _mask_record(record: logging.LogRecord) -> bool:
+    record.msg, record.args = masked(record.getMessage()), ()
+    return True

@@ -1,0 +1,46 @@
+"""Which daemon does the work that one is enough for, and what has been done once for its slot of time?
+
+A lease saves work and proves nothing: that nothing is done twice rests on unique keys. Callers: daemon/clockwork.py,
+actors/steps.py, actors/watching.py.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, func, or_, select, update
+
+from store.schema_service import leases, slots
+from store.upserts import insert_one
+
+
+def take(connection: Connection, name: str, holder: str, now: datetime, for_s: float) -> bool:
+    """Take or renew a lease; False if another holds it. `now`: by the database's clock."""
+    expires = now + timedelta(seconds=for_s)
+    if insert_one(connection, leases, {"name": name, "holder": holder, "token": 1, "expires": expires}):
+        return True
+    statement = (
+        update(leases)
+        .where(leases.c.name == name, or_(leases.c.holder == holder, leases.c.expires < now))
+        .values(holder=holder, token=leases.c.token + 1, expires=expires)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def give_back(connection: Connection, name: str, holder: str) -> None:
+    """Let another take the lease at once."""
+    connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))
+
+
+def do_once(connection: Connection, job: str, slot: str, at: datetime) -> bool:
+    """Note that a job is done for a slot; False if it has been done."""
+    return insert_one(connection, slots, {"job": job, "slot": slot, "at": at})
+
+
+def is_done(connection: Connection, job: str, slot: str) -> bool:
+    """Say whether a job has been done for a slot."""
+    return connection.execute(select(slots.c.at).where(slots.c.job == job, slots.c.slot == slot)).first() is not None
+
+
+def last_done(connection: Connection, job: str) -> datetime | None:
+    """Return when a job was done last."""
+    found: datetime | None = connection.execute(select(func.max(slots.c.at)).where(slots.c.job == job)).scalar()
+    return found

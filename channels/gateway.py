@@ -31,6 +31,7 @@ class Outgoing:
     """A message that is to leave now."""
 
     message: int  #: id in the outbox
+    reference: str  #: names the message among those of all installations
     attempt: str  #: id of this attempt, unique for ever
     at: datetime
     channel: str

@@ -11,6 +11,7 @@ import re
 import smtplib
 import ssl
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -129,11 +130,11 @@ class SmtpGateway:
         to = email_address(outgoing.address)
         if to is None or not (to.isascii() and to.isprintable()):
             return Refused(reason="the e-mail address cannot be written to")
-        message_id = f"<duban-{outgoing.message}@{self._domain}>"
+        message_id = f"<duban-{outgoing.reference}@{self._domain}>"
         try:
             content = _content(outgoing, to, self._from, message_id)
-        except ValueError as err:
-            return Refused(reason=f"no e-mail can be made of it: {err}")
+        except (ValueError, LookupError, MessageError) as err:
+            return Refused(reason=f"no e-mail can be made of it: {type(err).__name__}")
         until = monotonic() + self._timeout_s
         try:
             line = self._pool_line(until) or self._open(until)
@@ -176,7 +177,7 @@ class SmtpGateway:
             self._log_in(line)
         except BaseException as err:
             line.close()
-            if isinstance(err, (OSError, UnicodeError)):
+            if isinstance(err, Exception):
                 raise _No(_illness(err)) from err
             raise
         return line
@@ -217,7 +218,7 @@ class SmtpGateway:
             else:
                 self._keep(line)
             return no.refused
-        except OSError as err:
+        except Exception as err:  # noqa: BLE001 - whatever went wrong, the caller gets an outcome
             line.close()
             return Unsure(f"the mail server {_silence(err)} while it took the text") if is_in_doubt else _illness(err)
         except BaseException:
@@ -337,7 +338,7 @@ def _sender_address(sender: str) -> str:
 def _content(outgoing: Outgoing, to: str, sender: str, message_id: str) -> bytes:
     """Return the message as it goes over the line, its final dot included.
 
-    Raises ValueError for what no header can hold.
+    Raises ValueError, LookupError or MessageError for what cannot be put into a message.
     """
     message = EmailMessage(policy=POLICY)
     message["From"] = sender

@@ -201,6 +201,8 @@ def _unanswered(err: Exception) -> Outcome:
     if isinstance(err, Throttled):
         reason, wait_s = "Twilio wants fewer requests", err.retry_after_s
         return Refused(reason=reason, code="429", is_lasting=False, is_illness=True, retry_after_s=wait_s)
+    if isinstance(err, UnicodeEncodeError):  # nothing is decoded strictly, so this was before anything was written
+        return Refused(reason="the text has characters that cannot be sent")
     if isinstance(err, (OSError, http.client.HTTPException)):
         return Unsure(f"Twilio {trouble(err)}")
     return Unsure(f"Twilio's answer cannot be read: {type(err).__name__}")

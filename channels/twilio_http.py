@@ -1,9 +1,8 @@
 """How do the SDK's requests get to Twilio?
 
-Its own HTTP client cannot serve: shared by threads it returns one thread's answer to another (the answer is kept on
-the client between two lines), its time-out holds for each read, and its exceptions do not always tell whether the
-request was written. This one fills the place that the SDK has for other clients. Why: docs/adr/0013. Caller:
-channels/twilio.py.
+Its own HTTP client will not do: its limit of time holds for each read, its exceptions do not always tell whether the
+request was written, and it goes on using connections that a firewall has long forgotten. This one fills the place that
+the SDK has for other clients. Why: docs/adr/0013-gateways.md. Caller: channels/twilio.py.
 """
 
 import http.client

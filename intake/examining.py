@@ -6,7 +6,7 @@ known from there, a row at a time. Rules: R8. Callers: checking.py, importing.py
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from intake.columns import STREAMED, TABLES
 from intake.existing import Existing
@@ -14,10 +14,10 @@ from intake.faults import Fault, Where
 from intake.hearing import deputies_to_keep, passed_over
 from intake.ids import CompactIds
 from intake.judging import Bench, Judgement, Key, judge, row_key
-from intake.references import Known, given_twice, visit_holds, wrong_references
+from intake.references import Known, given_twice, wrong_references
 from intake.rows import UNTAKEN, Draft, RowReader, layout_of
 from intake.sources import Broken, Cells, Sheet, Source
-from rules.facts import Leave, Visit
+from rules.facts import Leave, Row, Visit, VisitKind
 from rules.policy import Policy
 from rules.workdays import Calendar
 
@@ -124,8 +124,8 @@ class Examination:
 
     def stream(
         self, table: str, judgement: Judgement, first: Known | None = None, on_refused: OnRefused | None = None
-    ) -> Iterator[Any]:
-        """Yield the good rows of a table; add the faults of the others to `row_faults`.
+    ) -> Iterator[list[Any]]:
+        """Yield the values of the good rows of a table; add the faults of the others to `row_faults`.
 
         With `on_refused` the others go there, too. `first`: what was known before rows were dropped; what
         holds by that and no longer is refused as dependent.
@@ -135,21 +135,21 @@ class Examination:
             return
         reader, known, seen = self.readers[table], judgement.known, CompactIds()
         wanted = deputies_to_keep(judgement, self.bench.existing)
-        deputies, stations, grids = known.ids("deputies"), known.stations(), known.ids("grids")
-        is_visits = table == "visits"
+        holds = _references_of(table, known)
         read_good, first_row = reader.read_good, seen.first
+        ident, deputy = (list(TABLES[table].fields).index(name) for name in ("id", "deputy"))
         for number, cells in self._rows(sheet):
-            row: Any = read_good(cells)
-            if (
-                row is not None
-                and first_row(row.id, number) == number
-                and (visit_holds(row, deputies, stations, grids) if is_visits else row.deputy in deputies)
-            ):
-                if row.deputy in wanted:
-                    self.kept.append(row)
-                yield row
+            values = read_good(cells)
+            if values is not None and first_row(values[ident], number) == number and holds(values):
+                if values[deputy] in wanted:
+                    self.kept.append(cast("Leave | Visit", reader.row_of(values)))
+                yield values
             else:
                 self._refuse(table, number, cells, seen, known, first or known, on_refused)
+
+    def rows(self, table: str, judgement: Judgement) -> Iterator[Row]:
+        """Yield the good rows of a table that streams; add the faults of the others to `row_faults`."""
+        return (self.readers[table].row_of(values) for values in self.stream(table, judgement))
 
     def _refuse(
         self,
@@ -190,6 +190,17 @@ class Examination:
     def faults(self, judgement: Judgement) -> list[Fault]:
         """Return all faults found so far, in the order of the tables, rows and columns."""
         return in_order([*self.structural, *self.row_faults, *judgement.faults])
+
+
+def _references_of(table: str, known: Known) -> Callable[[list[Any]], bool]:
+    """Return what says whether a row that can be read refers to what there is."""
+    fields = list(TABLES[table].fields)
+    deputies, deputy = known.ids("deputies"), fields.index("deputy")
+    if table != "visits":
+        return lambda values: values[deputy] in deputies
+    kind, place = fields.index("kind"), fields.index("place")
+    places = {VisitKind.STATION: known.stations(), VisitKind.GRID: known.ids("grids")}
+    return lambda values: values[deputy] in deputies and values[place] in places[values[kind]]
 
 
 def _dependent(fault: Fault) -> Fault:

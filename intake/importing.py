@@ -5,9 +5,10 @@ record again changes nothing. Rules: R8; INTERFACES "The record". Caller: `duban
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -24,6 +25,9 @@ from rules.facts import Row
 from rules.policy import Policy
 from rules.workdays import Calendar
 from store import facts
+from store.upserts import Tally
+
+Values = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class _Import:
         examination = self.examination
         for table in TABLES:
             if table in STREAMED:
-                self._write(table, self._while_good(examination.stream(table, judgement), judgement))
+                self._write_values(table, self._while_good(examination.stream(table, judgement), judgement))
             elif table == "petitions":
                 break
             elif not examination.faults(judgement):
@@ -122,7 +126,7 @@ class _Import:
             self._write_rest(judgement, passed_over)
         return self._report(faults, judgement)
 
-    def _while_good(self, rows: Iterator[Row], judgement: Judgement) -> Iterator[Row]:
+    def _while_good(self, rows: Iterator[Values], judgement: Judgement) -> Iterator[Values]:
         """Yield rows until there is a fault; go on reading, so that every fault is found."""
         examination = self.examination
         is_bad = bool(examination.structural or judgement.faults)
@@ -137,7 +141,7 @@ class _Import:
         refuse.add_held(_by_row(dropped))
         for table in TABLES:
             if table in STREAMED:
-                self._write(table, examination.stream(table, judgement, before.known, _to(refuse)))
+                self._write_values(table, examination.stream(table, judgement, before.known, _to(refuse)))
             elif table == "petitions":
                 break
             else:
@@ -157,7 +161,12 @@ class _Import:
             self._tally["same"] -= beside
 
     def _write(self, table: str, rows: Iterable[Row]) -> None:
-        tally = facts.upsert(self.connection, table, rows)
+        self._count(facts.upsert(self.connection, table, rows))
+
+    def _write_values(self, table: str, rows: Iterable[Values]) -> None:
+        self._count(facts.upsert_values(self.connection, table, rows))
+
+    def _count(self, tally: Tally) -> None:
         self._tally["added"] += tally.added
         self._tally["changed"] += tally.changed
         self._tally["same"] += tally.same

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from intake.csv_folder import open_folder
 from intake.sources import Source, unopenable
-from intake.workbook import open_workbook
 
 
 def open_source(path: Path) -> Source:
@@ -17,5 +16,8 @@ def open_source(path: Path) -> Source:
     if not path.exists():
         raise unopenable(path, "does not exist; want a folder of CSV files or an XLSX workbook")
     if path.suffix.lower() in {".xlsx", ".xlsm"}:
+        # A library that a folder of CSV files does not need, and that takes long to load.
+        from intake.workbook import open_workbook  # noqa: PLC0415
+
         return open_workbook(path)
     raise unopenable(path, "is neither a folder of CSV files nor an XLSX workbook")

@@ -185,11 +185,6 @@ def _wrong_place(draft: Draft, visit: Visit, known: Known, where: Where) -> Iter
         yield where.fault(draft.number, "place", visit.place, "is not a grid or station", near)
 
 
-def visit_holds(row: Visit, deputies: Collection[str], stations: Collection[str], grids: Collection[str]) -> bool:
-    """Say whether a visit that can be read refers to what there is: the check of a million rows."""
-    return row.deputy in deputies and row.place in (stations if row.kind is VisitKind.STATION else grids)
-
-
 def rows_given_twice(drafts: Sequence[Draft], where: Where) -> Iterator[Fault]:
     """Yield a fault for each row whose id (or whose project and seq) another one above it has."""
     key = TABLES[drafts[0].table].key if drafts else ()

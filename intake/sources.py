@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
-
-from openpyxl import Workbook
+from typing import Final, Protocol, Self
 
 from intake.columns import TABLES, Table
 from intake.faults import Fault, Where, nearest
@@ -65,6 +63,13 @@ class Sheet:
         return self.iterate()
 
 
+class Closable(Protocol):
+    """A file that is read little by little."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 @dataclass(slots=True)
 class Source:
     """A record as it lies on the disk."""
@@ -75,7 +80,7 @@ class Source:
     unreadable: set[str] = field(default_factory=set)  #: tables that are there and cannot be read
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
-    book: Workbook | None = None  #: kept open while its sheets are read
+    book: Closable | None = None  #: kept open while its sheets are read
 
     def __enter__(self) -> Self:
         return self

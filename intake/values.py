@@ -6,10 +6,9 @@ gives the same. Source: INTERFACES "The record"; rules R1.1, R2.5, R8. Caller: c
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -18,6 +17,7 @@ from rules.facts import SHANGHAI, Channel, local_day
 from rules.offices import email_address, mainland_mobile
 
 Language = Literal["en", "zh"]
+Value = TypeVar("Value")
 
 FIRST_DAY: Final = date(1950, 1, 1)
 LAST_DAY: Final = date(2199, 12, 31)
@@ -33,8 +33,12 @@ INSTANT: Final = re.compile(
     DAY.pattern + r"(?:[Tt]| +)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
     r" *([Zz]|([+-])([01][0-9])(?::?([0-5][0-9]))?)?"
 )
-#: the usual way, which datetime reads faster
-PLAIN_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
+#: the usual way to write a day and a time of day, whose parts are remembered
+PLAIN_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+PLAIN_CLOCK: Final = re.compile(r"[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[+-][01][0-9]:[0-5][0-9])?)?")
+#: since this year the clocks of Shanghai have never been changed: local midnight is 16:00 UTC
+NO_SUMMER_TIME: Final = 1992
+A_DAY: Final = date(2026, 1, 1)
 WHOLE: Final = re.compile(r"\+?([0-9]{1,10})(?:\.0*)?")
 
 WANTED_DAY: Final = "want 2026-03-31 or 2026/3/31"
@@ -52,9 +56,32 @@ class Unreadable(ValueError):
 
 
 class FormulaError(str):
-    """What a spreadsheet shows where a formula failed, such as #REF!."""
+    """What a spreadsheet shows where a formula failed, such as #REF!. Never equal to the same text typed in."""
 
     __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is FormulaError and str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash((FormulaError, str(self)))
+
+
+class _Remembered(dict[Any, Value]):
+    """What texts were found to say. Faster than lru_cache, which counts in a column of a million cells."""
+
+    def __init__(self, read: Callable[[Any], Value]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, raw: object) -> Value:
+        value = self._read(raw)
+        # Texts alone: in a workbook 1, 1.0 and TRUE are equal and say different things.
+        if isinstance(raw, str):
+            if len(self) == CACHED:
+                self.clear()
+            self[raw] = value
+        return value
 
 
 class Cell:
@@ -125,7 +152,9 @@ class Id(Cell):
     def read_text(self, text: str) -> str:
         if len(text) > self.longest:
             raise Unreadable(f"has {len(text)} characters; want at most {self.longest}")
-        if not text.isprintable() and LINE_BREAK.search(text):
+        if text.isprintable():
+            return text
+        if LINE_BREAK.search(text):
             raise Unreadable("breaks the line; want an id on one line")
         return printable(text)
 
@@ -210,9 +239,15 @@ class Instant(Cell):
     wanted = "a time such as 2026-03-09T10:00"
     is_repeated = False
 
+    def __init__(self) -> None:
+        """Remember the days and the times of day: in a million rows hardly an instant comes twice, but its parts do."""
+        self._days = _Remembered(_plain_day)
+        self._clocks = _Remembered(_plain_clock)
+
     def read_text(self, text: str) -> datetime:
-        if PLAIN_INSTANT.fullmatch(text):
-            return _in_utc(_clocked(text))
+        day, clock = self._days[text[:10]], self._clocks[text[10:]]
+        if day is not None and clock is not None:
+            return day + clock
         match = INSTANT.fullmatch(text)
         if match is None:
             if DAY.fullmatch(text):
@@ -233,6 +268,26 @@ class Instant(Cell):
         return _in_utc(value).astimezone(SHANGHAI).isoformat()
 
 
+def _plain_day(text: str) -> datetime | None:
+    """Return 00:00 UTC of a day that is written in the usual way."""
+    if not PLAIN_DAY.fullmatch(text) or not NO_SUMMER_TIME <= int(text[:4]) < LAST_DAY.year:
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _plain_clock(text: str) -> timedelta | None:
+    """Return how long after 00:00 UTC of its day a time of day is that is written in the usual way."""
+    if not PLAIN_CLOCK.fullmatch(text):
+        return None
+    try:
+        return _in_utc(_clocked(f"{A_DAY}{text}")) - datetime.combine(A_DAY, time(), UTC)
+    except Unreadable:
+        return None
+
+
 def _plain(match: re.Match[str]) -> str:
     """Return what is written in one of the admitted ways as ISO 8601 in full."""
     year, _, month, day, hour, minute, second, fraction, offset, sign, hours, minutes = match.groups()
@@ -243,13 +298,11 @@ def _plain(match: re.Match[str]) -> str:
 
 
 def _clocked(text: str) -> datetime:
-    wrong = Unreadable(f"is no time of the calendar and clock; {WANTED_INSTANT}")
-    if text[11:13] == "24":
-        raise wrong  # newer versions of Python read 24:00 as the next day's 00:00
     try:
-        return datetime.fromisoformat(text)
+        # Newer versions of Python read 24:00 as the next day's 00:00.
+        return datetime.fromisoformat(text if text[11:13] != "24" else "")
     except ValueError as err:
-        raise wrong from err
+        raise Unreadable(f"is no time of the calendar and clock; {WANTED_INSTANT}") from err
 
 
 def _in_utc(instant: datetime) -> datetime:
@@ -258,7 +311,8 @@ def _in_utc(instant: datetime) -> datetime:
         _sane(instant.date())
     if instant.tzinfo is None:
         return instant.replace(tzinfo=SHANGHAI).astimezone(UTC)
-    _sane(local_day(instant))
+    if not FIRST_DAY.year < instant.year < LAST_DAY.year:
+        _sane(local_day(instant))
     return instant.astimezone(UTC)
 
 
@@ -374,8 +428,7 @@ def reader(cell: Cell, *, required: bool, empty: object) -> Callable[[object], o
             raise Missing(f"nothing is given; want {cell.wanted}")
         return empty
 
-    # Typed: in a workbook 1, 1.0 and TRUE are equal and say different things.
-    return lru_cache(CACHED, typed=True)(read) if cell.is_repeated else read
+    return _Remembered(read).__getitem__ if cell.is_repeated else read
 
 
 class Missing(Unreadable):

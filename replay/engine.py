@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from rules import digests as digest_rules
 from rules import notices as notice_rules
-from rules.digests import Counts, Digest
+from rules.digests import Counts, Digest, DigestKind
 from rules.dockets import Change, Desk, Docket, Fact
 from rules.duties import seat_docket
 from rules.facts import Acknowledgement, Channel, Leave, Record, Visit, local_day, midnight
@@ -28,8 +29,7 @@ from rules.projects import ProjectDocket
 from rules.workdays import ONE_DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """A notice that left, gave way or found nobody, at an instant."""
 
     at: datetime
@@ -213,23 +213,23 @@ class Replay:
             return []
         if matter.closed is None and not matter.silent:
             self._live[matter.id] = matter
-            self._call(matter, max(at, self._begins))
+            fired = self._fired.get(matter.id, ())
+            self._call(matter.id, notice_rules.next_attention(matter, fired, max(at, self._begins), self.desk))
         else:
             self._live.pop(matter.id, None)
         reached = self._reached.get(matter.id, {}).values()
         return notice_rules.event_notices(change, at, reached, self.desk)
 
-    def _call(self, matter: Matter, after: datetime) -> None:
+    def _call(self, ident: str, at: datetime | None) -> None:
         """Remember in which round the matter must be looked at next."""
-        at = notice_rules.next_attention(matter, self._fired.get(matter.id, ()), after, self.desk)
         if at is None:
-            self._attention.pop(matter.id, None)
-        elif self._attention.get(matter.id) != at:
-            self._attention[matter.id] = at
-            heappush(self._calls, (at, matter.id))
+            self._attention.pop(ident, None)
+        elif self._attention.get(ident) != at:
+            self._attention[ident] = at
+            heappush(self._calls, (at, ident))
 
     def _hold_round(self, at: datetime) -> list[Notice]:
-        day = local_day(at)
+        day, after = local_day(at), at + timedelta(microseconds=1)
         decided: list[Notice] = []
         while self._calls and self._calls[0][0] <= at:
             when, ident = heappop(self._calls)
@@ -240,16 +240,16 @@ class Replay:
             result = notice_rules.round_notices(matter, self._fired[ident], day, self.desk)
             self._fired[ident].update(result.fired)
             decided += result.notices
-            self._call(matter, at + timedelta(microseconds=1))
+            self._call(ident, notice_rules.attention_for(matter, result.left, after, self.desk))
         return self._fresh(decided)
 
     # What leaves --------------------------------------------------------------------------
 
     def _fresh(self, notices: Iterable[Notice]) -> list[Notice]:
         """Return the notices that were never decided before; each key is used up (R5.6)."""
-        fresh = [n for n in notice_rules.once(notices) if n.key not in self._keys]
-        self._keys.update(n.key for n in fresh)
-        return fresh
+        fresh = {key: n for key, n in notice_rules.by_key(notices).items() if key not in self._keys}
+        self._keys.update(fresh)
+        return list(fresh.values())
 
     def _still_holds(self, notice: Notice, at: datetime) -> bool:
         docket = self.dockets[subject_of(notice.matter.id)]
@@ -293,14 +293,18 @@ class Replay:
 
     def _make_digests(self, at: datetime) -> None:
         day = local_day(at)
-        for ident in [i for i, m in self._live.items() if not m.is_live(day)]:
-            del self._live[ident]
         counts = digest_rules.count_by_town(self._live.values(), day, self.desk)
         for digest in digest_rules.digests_on(day, self.desk):
+            if digest.kind is DigestKind.MONTHLY:
+                self._forget_missed(day)
             tally = counts.get(digest.town, Counts())
             if digest_rules.is_made(digest, tally):
                 people = self.desk.house.staff(digest.office)
                 self.digests += [Made(at, digest, person, tally) for person in people]
+
+    def _forget_missed(self, day: date) -> None:
+        """Leave out what has no ladder any more: those who look at what is live would pass over it each day."""
+        self._live = {ident: matter for ident, matter in self._live.items() if matter.is_live(day)}
 
     def matters(self) -> Iterator[Matter]:
         """Return every matter opened by the end, in no order."""

@@ -77,7 +77,7 @@ def matter_line(matter: Matter, day: date) -> Line:
 
 def in_order(lines: Iterable[Line], *keys: str) -> list[Line]:
     """Sort lines by some of their keys; null sorts as empty, texts in code-point order."""
-    return sorted(lines, key=lambda line: tuple(line[key] or "" for key in keys))
+    return sorted(lines, key=lambda line: [line[key] or "" for key in keys])
 
 
 def notice_lines(run: Replay) -> list[Line]:
@@ -122,7 +122,7 @@ def _write_lines(path: Path, lines: Iterable[Line]) -> None:
 
 
 def _encoded(lines: Iterable[Line]) -> Iterator[str]:
-    encode = json.JSONEncoder(ensure_ascii=False).encode
+    encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
     return (encode(line) + "\n" for line in lines)
 
 

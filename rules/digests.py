@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from rules.dockets import Desk
 from rules.facts import SHANGHAI, OfficeKind
-from rules.matters import Matter, Status
+from rules.matters import Matter
 from rules.workdays import ONE_DAY, Calendar
 
 
@@ -86,15 +86,13 @@ def is_made(digest: Digest, counts: Counts) -> bool:
 def count_by_town(matters: Iterable[Matter], day: date, desk: Desk) -> dict[str | None, Counts]:
     """Return the counts of each town that has any, and under None those of the whole municipality (R7.1, R5.3)."""
     limit = desk.calendar.workdays(day, desk.policy.soon_days)
-    soon: dict[str | None, int] = {}
-    late: dict[str | None, int] = {}
+    soon: dict[str, int] = {}
+    late: dict[str, int] = {}
     for matter in matters:
-        if matter.silent or matter.due > limit:
-            continue
-        status = matter.status_on(day)
-        tally = soon if status is Status.OPEN else late if status is Status.OVERDUE else None
-        if tally is not None:
+        if matter.due <= limit and not matter.silent and matter.is_live(day):
+            tally = late if matter.due < day else soon
             tally[matter.town] = tally.get(matter.town, 0) + 1
-            tally[None] = tally.get(None, 0) + 1
-    towns = {None, *soon, *late}
-    return {town: Counts(soon.get(town, 0), late.get(town, 0)) for town in towns}
+    counts: dict[str | None, Counts] = {
+        town: Counts(soon.get(town, 0), late.get(town, 0)) for town in soon.keys() | late.keys()
+    }
+    return {None: Counts(sum(soon.values()), sum(late.values())), **counts}

@@ -5,8 +5,9 @@ Policy: config/policy.toml [duty]. Rules: R3. Callers: replay/, actors/, intake'
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from rules.derivations import Measure, Reckoning, due_date
@@ -26,23 +27,12 @@ class Span:
     first: date
     last: date
     months: int
+    label: str = field(compare=False)  #: the period's name in matter ids
 
     @property
     def days(self) -> int:
         """The number of days."""
         return (self.last - self.first).days + 1
-
-    @property
-    def label(self) -> str:
-        """The period's name in matter ids.
-
-        >>> span_of(date(2026, 5, 2), 6).label, span_of(date(2026, 5, 2), 3).label, span_of(date(2026, 5, 2), 1).label
-        ('2026-H1', '2026-Q2', '2026-05')
-        """
-        if self.months == 1:
-            return f"{self.first:%Y-%m}"
-        letter = "H" if self.months == MONTHS_A_YEAR // 2 else "Q"
-        return f"{self.first.year}-{letter}{(self.first.month - 1) // self.months + 1}"
 
     @property
     def next(self) -> "Span":
@@ -55,10 +45,23 @@ class Span:
         return span_of(self.first - ONE_DAY, self.months)
 
 
+# Hundreds of seats share the spans of a year.
+@lru_cache(maxsize=16_384)
 def span_of(day: date, months: int) -> Span:
-    """Return the half-year, quarter or month in which `day` lies."""
+    """Return the half-year, quarter or month in which `day` lies.
+
+    >>> span_of(date(2026, 5, 2), 6).label, span_of(date(2026, 5, 2), 3).label, span_of(date(2026, 5, 2), 1).label
+    ('2026-H1', '2026-Q2', '2026-05')
+    """
     first = date(day.year, (day.month - 1) // months * months + 1, 1)
-    return Span(first, add_months(first, months) - ONE_DAY, months)
+    return Span(first, add_months(first, months) - ONE_DAY, months, _label(first, months))
+
+
+def _label(first: date, months: int) -> str:
+    if months == 1:
+        return f"{first:%Y-%m}"
+    letter = "H" if months == MONTHS_A_YEAR // 2 else "Q"
+    return f"{first.year}-{letter}{(first.month - 1) // months + 1}"
 
 
 class LeaveDays:
@@ -158,9 +161,12 @@ class SeatDocket(Docket):
         arrivals: tuple[VisitKind, ...],
         began: date,
     ) -> Matter:
+        """Return a matter; `began`: where it is new or has another due date, the day on which its ladder begins."""
         due = due_date(how, self.desk.calendar)
+        ident = f"visit:{self.seat.id}:{label}"
+        known = self.matters.get(ident)
         return Matter(
-            id=f"visit:{self.seat.id}:{label}",
+            id=ident,
             kind=MatterKind.VISIT,
             subject=self.seat.id,
             town=self.seat.town,
@@ -170,28 +176,20 @@ class SeatDocket(Docket):
             opened=opened,
             due=due,
             reckoned=how,
-            began=began,
+            began=known.began if known is not None and known.due == due else began,
             closed=closed,
             settled=settled,
             missed_from=missed_from,
             silent=due < self.desk.start_on,
             owed=self.owed,
             arrivals=arrivals,
+            holds=known.holds if known is not None else (),
             label=label,
         )
 
-    def _keep(self, matter: Matter, *, began: date | None = None) -> None:
-        """Put a matter in place of what was known under its id; leave it alone if nothing changed.
-
-        `began`: where a matter is new or has another due date, the day on which its ladder begins.
-        """
-        known = self.matters.get(matter.id)
-        if known is not None:
-            moved = known.due != matter.due
-            matter = replace(matter, holds=known.holds, began=(began or matter.began) if moved else known.began)
-        elif began is not None:
-            matter = replace(matter, began=began)
-        if matter != known:
+    def _keep(self, matter: Matter) -> None:
+        """Put a matter in place of what was known under its id; leave it alone if nothing changed."""
+        if matter != self.matters.get(matter.id):
             self.matters[matter.id] = matter
 
 
@@ -216,11 +214,9 @@ class CalendarSeat(SeatDocket):
         for fact in facts:
             if self._note(fact):
                 touched |= self._touched(fact)
-        opened = {span.label: span for span in self._open(local_day(at))}
-        for span in touched:
-            if span < self._next:
-                opened[span.label] = span
-        for span in opened.values():
+        opened = dict.fromkeys(self._open(local_day(at)))
+        opened |= dict.fromkeys(span for span in touched if span < self._next)
+        for span in opened:
             if self._owes(span):
                 self._keep(self._of_span(span))
 
@@ -305,21 +301,21 @@ class RollingSeat(SeatDocket):
             self._reckon(began=today)
 
     def _reckon(self, *, began: date | None) -> None:
-        cycles = list(self._cycles())
+        cycles = list(self._cycles(began))
         ids = {cycle.id for cycle in cycles}
         for gone in [i for i in self.matters if i not in ids]:
             del self.matters[gone]
         for cycle in cycles:
-            self._keep(cycle, began=began)
+            self._keep(cycle)
 
-    def _cycles(self) -> Iterator[Matter]:
+    def _cycles(self, began: date | None) -> Iterator[Matter]:
         start: date | None = self._start
         while start is not None:
             done = self._completed(start + ONE_DAY)
             how = self._moved_by_leave(start, done)
             due = due_date(how, self.desk.calendar)
             if self.seat.ends is None or due <= self.seat.ends:
-                yield self._cycle(start, how, due, done)
+                yield self._cycle(start, how, due, done, began or start)
             start = done
 
     def _moved_by_leave(self, start: date, done: date | None) -> Reckoning:
@@ -333,7 +329,7 @@ class RollingSeat(SeatDocket):
             counted = self.leave.count(start + ONE_DAY, min(last, done) if done else last)
         return Reckoning(Measure.CYCLE, start, self._months, leave)
 
-    def _cycle(self, start: date, how: Reckoning, due: date, done: date | None) -> Matter:
+    def _cycle(self, start: date, how: Reckoning, due: date, done: date | None, began: date) -> Matter:
         closed = None if done is None else Status.MET if done <= due else Status.LATE
         return self._matter(
             start.isoformat(),
@@ -343,7 +339,7 @@ class RollingSeat(SeatDocket):
             settled=done,
             missed_from=self.seat.ends + ONE_DAY if self.seat.ends else None,
             arrivals=self._made(start + ONE_DAY, done),
-            began=start,
+            began=began,
         )
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 
 
+@lru_cache(maxsize=16_384)
 def local_day(instant: datetime) -> date:
     """Return the day in Shanghai on which `instant` falls (R1.1).
 

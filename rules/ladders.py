@@ -7,12 +7,12 @@ actors/, explain, the console.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from rules.facts import SHANGHAI
+from rules.facts import SHANGHAI, local_day
 from rules.matters import Matter, MatterKind
 from rules.policy import Ladder, Policy
 from rules.workdays import ONE_DAY, Calendar
@@ -67,10 +67,14 @@ def ladder(matter: Matter, chain: Collection[str], policy: Policy, calendar: Cal
         matter.opened,
         matter.due,
         max(matter.due, matter.began - ONE_DAY),
-        max((hold.until for hold in matter.holds if hold.due == matter.due), default=date.min),
+        _held_until(matter) if matter.holds else date.min,
         len(chain),
         calendar,
     )
+
+
+def _held_until(matter: Matter) -> date:
+    return max((hold.until for hold in matter.holds if hold.due == matter.due), default=date.min)
 
 
 # Most matters of a day share their dates: hundreds of seats have one ladder.
@@ -99,12 +103,14 @@ def _rungs(  # noqa: PLR0913, PLR0917 - all that a ladder depends on
 
 def outstanding(rungs: Iterable[Rung], due: date, fired: Collection[Fired], start_on: date) -> list[Rung]:
     """Return the rungs that may still fire (R5.1, R5.3)."""
-    return [r for r in rungs if not r.dropped and r.day >= start_on and Fired(due, r.name) not in fired]
+    return [r for r in rungs if not r.dropped and r.day >= start_on and (due, r.name) not in fired]
 
 
 def hold_round(left: Iterable[Rung], day: date) -> Outcome:
     """Say which of the rungs left are fired in the round of `day`, and which reminders give way (R5.1, R5.2)."""
     come = [rung for rung in left if rung.fires_from <= day]
+    if len(come) == 1:
+        return Outcome((come[0],), ())
     overdue = any(rung.kind is RungKind.OVERDUE for rung in come)
     nearest = min((r.number for r in come if r.kind is RungKind.REMIND), default=0)
     skip = tuple(r for r in come if r.kind is RungKind.REMIND and (overdue or r.number > nearest))
@@ -113,12 +119,17 @@ def hold_round(left: Iterable[Rung], day: date) -> Outcome:
 
 def round_at(day: date, policy: Policy) -> datetime:
     """Return the instant (UTC) of the round of a workday."""
-    return datetime.combine(day, policy.notify_at, SHANGHAI).astimezone(UTC)
+    return _instant(day, policy.notify_at)
+
+
+@lru_cache(maxsize=4096)
+def _instant(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, SHANGHAI).astimezone(UTC)
 
 
 def next_round(at: datetime, policy: Policy, calendar: Calendar, earliest: date = date.min) -> datetime:
     """Return the first round at or after `at` whose day is not before `earliest`."""
-    day = max(at.astimezone(SHANGHAI).date(), earliest)
+    day = max(local_day(at), earliest)
     if not calendar.is_workday(day) or round_at(day, policy) < at:
         day = calendar.workdays(day, 1) if calendar.is_workday(day) else calendar.forward(day)
     return round_at(day, policy)

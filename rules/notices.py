@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from rules.dockets import Change, Desk
@@ -107,6 +108,7 @@ class RoundResult(NamedTuple):
 
     notices: list[Notice]
     fired: list[Fired]  #: rungs dealt with, fired or skipped
+    left: list[Rung]  #: those that may still fire
 
 
 def rungs_left(matter: Matter, fired: Collection[Fired], desk: Desk) -> list[Rung]:
@@ -121,14 +123,16 @@ def rungs_left(matter: Matter, fired: Collection[Fired], desk: Desk) -> list[Run
 def round_notices(matter: Matter, fired: Collection[Fired], day: date, desk: Desk) -> RoundResult:
     """Say what the round of `day` does with a matter (R5.1, R5.2)."""
     if not matter.is_live(day):
-        return RoundResult([], [])
-    outcome = hold_round(rungs_left(matter, fired, desk), day)
+        return RoundResult([], [], [])
+    rungs = rungs_left(matter, fired, desk)
+    outcome = hold_round(rungs, day)
     notices: list[Notice] = []
     for rung in outcome.skip:
         notices += addressed(matter, rung.name, matter.responsible, SMS, desk.house, Verdict.SKIPPED)
     for rung in outcome.fire:
         notices += addressed(matter, rung.name, *rung_target(matter, rung, desk.house), desk.house)
-    return RoundResult(notices, [Fired(matter.due, r.name) for r in (*outcome.skip, *outcome.fire)])
+    dealt_with = [Fired(matter.due, r.name) for r in (*outcome.skip, *outcome.fire)]
+    return RoundResult(notices, dealt_with, [r for r in rungs if r.fires_from > day])
 
 
 def rung_target(matter: Matter, rung: Rung, house: House) -> tuple[str, Sequence[Channel]]:
@@ -140,10 +144,14 @@ def rung_target(matter: Matter, rung: Rung, house: House) -> tuple[str, Sequence
 
 def next_attention(matter: Matter, fired: Collection[Fired], after: datetime, desk: Desk) -> datetime | None:
     """Return the first round from `after` on in which a rung of the matter fires, on the facts known now."""
-    left = rungs_left(matter, fired, desk)
+    return attention_for(matter, rungs_left(matter, fired, desk), after, desk)
+
+
+def attention_for(matter: Matter, left: Collection[Rung], after: datetime, desk: Desk) -> datetime | None:
+    """Return the first round from `after` on in which one of the rungs left fires."""
     if not left:
         return None
-    earliest = min(rung.fires_from for rung in left)
+    earliest = min([rung.fires_from for rung in left])
     at = next_round(after, desk.policy, desk.calendar, earliest)
     return at if matter.is_live(local_day(at)) else None
 
@@ -194,14 +202,18 @@ def _to_person(matter: Matter, person: Person) -> Notice:
 
 def once(notices: Iterable[Notice]) -> list[Notice]:
     """Make one of notices with one key; it is rerouted only if all of them are (R5.6)."""
+    return list(by_key(notices).values())
+
+
+def by_key(notices: Iterable[Notice]) -> dict[NoticeKey, Notice]:
+    """Return the notices by their keys, as `once` makes them."""
     kept: dict[NoticeKey, Notice] = {}
     for notice in notices:
-        twin = kept.get(notice.key)
-        if twin is None:
-            kept[notice.key] = notice
-        elif twin.rerouted and not notice.rerouted:
-            kept[notice.key] = replace(twin, rerouted=False)
-    return list(kept.values())
+        key = notice.key
+        twin = kept.setdefault(key, notice)
+        if twin.rerouted and not notice.rerouted:
+            kept[key] = replace(twin, rerouted=False)
+    return kept
 
 
 # Leaving -----------------------------------------------------------------------------------
@@ -209,11 +221,14 @@ def once(notices: Iterable[Notice]) -> list[Notice]:
 
 def leaves_at(at: datetime, desk: Desk) -> datetime:
     """Return when an event notice of `at` leaves: at once inside the window, else in the next round (R5.8)."""
+    return at if is_in_window(at, desk) else next_round(at, desk.policy, desk.calendar)
+
+
+def is_in_window(at: datetime, desk: Desk) -> bool:
+    """Say whether `at` lies inside the send window of a workday."""
     local = at.astimezone(SHANGHAI)
     window = desk.policy.send_window
-    if desk.calendar.is_workday(local.date()) and window.begins <= local.time() < window.ends:
-        return at
-    return next_round(at, desk.policy, desk.calendar)
+    return desk.calendar.is_workday(local.date()) and window.begins <= local.time() < window.ends
 
 
 def put_off(at: datetime, desk: Desk) -> datetime:
@@ -244,14 +259,18 @@ def urgency(notice: Notice) -> tuple[int, int, date, str]:
     The highest climb, then overdue, then the reminder nearest its due date, then events; ties by due date,
     then matter id.
     """
-    kind, _, number = notice.rung.partition("-")
+    return (*_rank(notice.rung), notice.matter.due, notice.matter.id)
+
+
+@lru_cache(maxsize=1024)
+def _rank(rung: str) -> tuple[int, int]:
+    kind, _, number = rung.partition("-")
     match kind:
         case RungKind.CLIMB:
-            order = (0, -int(number))
+            return 0, -int(number)
         case RungKind.OVERDUE:
-            order = (1, 0)
+            return 1, 0
         case RungKind.REMIND:
-            order = (2, int(number))
+            return 2, int(number)
         case _:
-            order = (3, 0)
-    return (*order, notice.matter.due, notice.matter.id)
+            return 3, 0

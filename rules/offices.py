@@ -97,6 +97,7 @@ class House:
         self._people |= {f"contact:{contact.id}": _person(contact) for contact in self.contacts}
         self._staff = self._staff_by_office()
         self._central = self._central_by_town()
+        self._chains: dict[tuple[str, str], tuple[str, ...]] = {}
         self._routes: dict[tuple[str, str], Route] = {}
 
     def _only(self, kind: OfficeKind) -> str:
@@ -131,6 +132,13 @@ class House:
 
     def chain(self, responsible: str, town: str) -> tuple[str, ...]:
         """Return the offices that a matter climbs, nearest first; a deputy's parent is `town` (R2.2)."""
+        key = (responsible, town)
+        found = self._chains.get(key)
+        if found is None:
+            found = self._chains[key] = self._find_chain(responsible, town)
+        return found
+
+    def _find_chain(self, responsible: str, town: str) -> tuple[str, ...]:
         kind, _, ident = responsible.partition(":")
         return (town, *self.ancestors(town)) if kind == "deputy" else self.ancestors(ident)
 

@@ -4,12 +4,12 @@ Callers: intake/ (which checks rows before), actors/reckoning.py, coverage.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
-from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, or_, select
 from sqlalchemy.sql.expression import ColumnElement
 
 from rules.facts import (
@@ -31,8 +31,9 @@ from rules.facts import (
 )
 from rules.matters import SubjectKind
 from store.schema import FACTS, KEYS, NO_SEQ
+from store.upserts import Cells, Tally, put_rows
 
-#: rows written or looked up at a time: under SQLite's limit of 32,766 parameters with 13 columns
+#: rows looked up at a time: under SQLite's limit of 32,766 parameters with 13 columns
 BATCH: Final = 2000
 #: the order of the record where it is not the key's
 ORDER: Final = {
@@ -43,76 +44,43 @@ ORDER: Final = {
 AnyRow = TypeVar("AnyRow", bound=Row)
 
 
-@dataclass(slots=True)
-class Tally:
-    """How many rows were added, changed, and the same as before."""
-
-    added: int = 0
-    changed: int = 0
-    same: int = 0
-
-
 # Writing -----------------------------------------------------------------------------------
 
 
 def upsert(connection: Connection, table: str, rows: Iterable[Row]) -> Tally:
     """Add new rows, update changed ones, and leave the same alone, so that nothing is reckoned anew for them."""
-    tally = Tally()
-    seen: Counter[tuple[Any, ...]] = Counter()
-    remaining = iter(rows)
-    while batch := list(islice(remaining, BATCH)):
-        _upsert_batch(connection, table, _values(table, batch, seen), tally)
-    return tally
+    return put_rows(connection, FACTS[table], _cells(table, rows))
 
 
-def _values(table: str, rows: Iterable[Row], seen: Counter[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """Return the rows' columns; equal events of one instant are numbered, equal acknowledgements are one."""
-    key = KEYS[table]
-    numbered = "occurrence" in key
-    if not numbered and table != "acknowledgements":
-        return [_columns(row) for row in rows]
-    found = []
+def upsert_values(connection: Connection, table: str, rows: Iterable[Sequence[Any]]) -> Tally:
+    """Do the same with rows of a table without events, given as their values in the order of their fields."""
+    return put_rows(connection, FACTS[table], rows)
+
+
+def _cells(table: str, rows: Iterable[Row]) -> Iterator[Cells]:
+    """Yield the rows' values in the order of the columns; equal acknowledgements are one."""
+    names = [f.name for f in fields(Record.TABLES[table])]
+    values = attrgetter(*names)
+    if "occurrence" in KEYS[table]:
+        return _numbered(table, rows, values)
+    if table == "acknowledgements":
+        key = attrgetter(*KEYS[table])
+        first: dict[Any, Row] = {}
+        for row in rows:
+            first.setdefault(key(row), row)
+        rows = first.values()
+    return map(values, rows)
+
+
+def _numbered(table: str, rows: Iterable[Any], values: Callable[[Any], Cells]) -> Iterator[Cells]:
+    """Yield the values of events with their target, if they have any; equal events of one instant are numbered."""
+    own = [name for name in KEYS[table] if name not in ("target", "occurrence")]
+    seen: Counter[Cells] = Counter()
     for row in rows:
-        values = _columns(row)
-        if "target" in key:
-            values["target"] = NO_SEQ if values["seq"] is None else values["seq"]
-        lead = tuple(values[name] for name in key if name != "occurrence")
-        if numbered:
-            values["occurrence"] = seen[lead]
-        if numbered or not seen[lead]:
-            found.append(values)
+        target = (NO_SEQ if row.seq is None else row.seq,) if "target" in KEYS[table] else ()
+        lead = (*(getattr(row, name) for name in own), *target)
+        yield (*values(row), *target, seen[lead])
         seen[lead] += 1
-    return found
-
-
-def _columns(row: Row) -> dict[str, Any]:
-    return {f.name: getattr(row, f.name) for f in fields(row)}
-
-
-def _upsert_batch(connection: Connection, table: str, rows: list[dict[str, Any]], tally: Tally) -> None:
-    target, key = FACTS[table], KEYS[table]
-    known = _known(connection, table, rows)
-    new, changed = [], []
-    for values in rows:
-        before = known.get(tuple(values[name] for name in key))
-        if before is None:
-            new.append(values)
-        elif before != values:
-            changed.append(values)
-    if new:
-        connection.execute(insert(target), new)
-    for values in changed:
-        connection.execute(update(target).where(*(target.c[name] == values[name] for name in key)).values(values))
-    tally.added += len(new)
-    tally.changed += len(changed)
-    tally.same += len(rows) - len(new) - len(changed)
-
-
-def _known(connection: Connection, table: str, rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    target, key = FACTS[table], KEYS[table]
-    lead = target.c[key[0]]
-    found = connection.execute(select(target).where(lead.in_({values[key[0]] for values in rows}))).mappings()
-    return {tuple(row[name] for name in key): dict(row) for row in found}
 
 
 # Reading -----------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """How does duban learn that somebody changed a fact, whatever program it was?
 
 A trigger on each table of the record marks the subject stale: the next step reckons it anew. The mark counts up,
-so that a change made while a step is under way is not lost. Callers: store/migrations.
+so that a change made while a step is under way is not lost. SQLite marks row by row; PostgreSQL once for each
+statement, however many rows it wrote. Caller: store/migrating.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 #: table → kind of mark, and the column that names whom it concerns
@@ -23,6 +24,8 @@ MARKS: Final = {
     "project_events": ("project", "project"),
     "acknowledgements": ("matter", "matter"),
 }
+#: tables whose rows can pass to another owner under the same key
+PASSED_ON: Final = ("leaves", "visits")
 #: event → the rows that are marked
 ROWS: Final = {"insert": ("NEW",), "update": ("OLD", "NEW"), "delete": ("OLD",)}
 
@@ -35,12 +38,23 @@ def _mark(kind: str, column: str | None, row: str) -> str:
     )
 
 
+def _mark_all(kind: str, column: str | None, rows: Iterable[str]) -> str:
+    """Return what marks whom all rows of a statement concern, always in one order: two statements cannot deadlock."""
+    touched = " UNION ALL ".join(f"SELECT {column or repr('')} AS id FROM {row.lower()}_rows" for row in rows)  # noqa: S608
+    return (
+        f"INSERT INTO stale (kind, id, mark) SELECT '{kind}', id, count(*) FROM ({touched}) AS touched "  # noqa: S608
+        "GROUP BY id ORDER BY id ON CONFLICT (kind, id) DO UPDATE SET mark = stale.mark + excluded.mark;"
+    )
+
+
 def sqlite_triggers() -> Iterator[str]:
     """Yield the statements that make the triggers on SQLite."""
     for table, (kind, column) in MARKS.items():
         for event, rows in ROWS.items():
             marks = " ".join(_mark(kind, column, row) for row in rows)
             yield f"CREATE TRIGGER {table}_{event}_stale AFTER {event.upper()} ON {table} BEGIN {marks} END"
+    for table in PASSED_ON:
+        yield _replaced(table, *MARKS[table])
     refuse = "BEGIN SELECT RAISE(ABORT, 'the audit trail is never changed'); END"
     for event in ("update", "delete"):
         yield f"CREATE TRIGGER audit_{event} BEFORE {event.upper()} ON audit {refuse}"
@@ -49,14 +63,28 @@ def sqlite_triggers() -> Iterator[str]:
     yield f"CREATE TRIGGER audit_replace BEFORE INSERT ON audit WHEN {replaced} {refuse}"
 
 
+def _replaced(table: str, kind: str, column: str | None) -> str:
+    """Return a trigger that marks the old owner of a row: INSERT OR REPLACE fires none for what it removes."""
+    passed_on = f"SELECT 1 FROM {table} WHERE id = NEW.id AND {column} <> NEW.{column}"  # noqa: S608 - our own names
+    return (
+        f"CREATE TRIGGER {table}_replace_stale BEFORE INSERT ON {table} WHEN EXISTS ({passed_on}) "  # noqa: S608
+        f"BEGIN INSERT INTO stale (kind, id, mark) SELECT '{kind}', {column}, 1 FROM {table} WHERE id = NEW.id "
+        "ON CONFLICT (kind, id) DO UPDATE SET mark = stale.mark + 1; END"
+    )
+
+
 def postgresql_triggers() -> Iterator[str]:
     """Yield the statements that make the triggers on PostgreSQL."""
     for table, (kind, column) in MARKS.items():
         for event, rows in ROWS.items():
-            marks = " ".join(_mark(kind, column, row) for row in rows)
             name = f"{table}_{event}_stale"
+            marks = _mark_all(kind, column, rows)
             yield f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {marks} RETURN NULL; END $$"
-            yield f"CREATE TRIGGER {name} AFTER {event.upper()} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+            yield (
+                f"CREATE TRIGGER {name} AFTER {event.upper()} ON {table} "
+                f"REFERENCING {' '.join(f'{row} TABLE AS {row.lower()}_rows' for row in rows)} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
+            )
     yield (
         "CREATE FUNCTION audit_unchanged() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'the audit trail is never changed'; END $$"

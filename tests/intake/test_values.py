@@ -1,5 +1,6 @@
 """What does a cell say? Both sides of each limit."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 
 import pytest
@@ -14,6 +15,7 @@ from intake.values import (
     Id,
     Instant,
     Mobile,
+    Reference,
     Text,
     Unreadable,
     YesNo,
@@ -321,3 +323,44 @@ def test_numbers_that_are_equal_are_not_taken_for_each_other():
     with pytest.raises(Unreadable):
         number(True)
     assert as_text(1) == "1"
+
+
+DAYS = ["1950-01-01", "1950-12-31", "1986-07-01", "1991-08-01", "1992-01-01", "2026-02-28", "2199-12-31", "2026-02-29"]
+CLOCKS = ["T00:00", " 07:59", "T08:00:00+08:00", "T23:59:59-08:00", "T00:00:00+19:59", "T24:00", "T12:60", "T12:00Z"]
+
+
+@pytest.mark.parametrize("day", DAYS)
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_an_instant_whose_parts_are_remembered_is_the_one_that_is_written(day, clock):
+    fresh, used = Instant(), Instant()
+    for known in ("2026-05-05T08:00:00+08:00", "2026-05-05 07:59", f"{day}T12:00", f"2026-05-05{clock}"):
+        with suppress(Unreadable):
+            used.read_text(known)
+    # A fraction of nothing is never read by its parts.
+    spelled = f"{day}{clock}:00.0" if len(clock) == len("T00:00") else f"{day}{clock[:9]}.0{clock[9:]}"
+    wanted = outcome(fresh, f"{day}{clock}" if clock.endswith("Z") else spelled)
+    assert outcome(fresh, f"{day}{clock}") == outcome(used, f"{day}{clock}") == wanted
+
+
+def outcome(cell, text):
+    try:
+        return cell.read_text(text)
+    except Unreadable:
+        return None
+
+
+def test_a_text_and_the_error_of_a_formula_are_told_apart_wherever_they_stand():
+    read_id = reader(Reference(), required=True, empty=None)
+    assert read_id("#REF!") == "#REF!"
+    with pytest.raises(Unreadable, match="formula"):
+        read_id(FormulaError("#REF!"))
+    assert read_id("#REF!") == "#REF!"
+
+
+def test_what_was_read_once_is_not_taken_for_what_only_equals_it():
+    read_yes = reader(YesNo(), required=True, empty=None)
+    assert [read_yes(raw) for raw in ("1", 1, True, 1.0, 0, False)] == [True, True, True, True, False, False]
+    read_count = reader(Count(), required=True, empty=None)
+    assert [read_count(raw) for raw in (1, "1", 1.0)] == [1, 1, 1]
+    with pytest.raises(Unreadable):
+        read_count(True)

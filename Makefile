@@ -18,7 +18,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint format lock clean
+.PHONY: help setup run test check lint format sbom audit lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ lint: $(STAMP) ## ruff, ruff format, mypy, import contracts
 format: $(STAMP) ## put the code in order
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+sbom: $(STAMP) ## bill of materials (CycloneDX) into dist/
+	@mkdir -p dist && .venv/bin/uv export --frozen --no-dev --quiet --format cyclonedx1.5 --output-file dist/sbom.cdx.json
+
+audit: $(STAMP) ## known flaws of locked dependencies; says loudly where PyPI cannot be asked
+	@.ci/audit
 
 lock: $(STAMP) ## renew uv.lock and requirements.lock to the newest versions
 	.venv/bin/uv lock --upgrade

@@ -7,6 +7,7 @@ in use: entries sealed with the others can still be verified. Callers: config/se
 
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -23,9 +24,8 @@ SHORTEST: Final = 32  #: characters; 32 hexadecimal digits are 128 bits
 
 def audit_key(settings: Settings, new_key: Callable[[], str]) -> bytes:
     """Return the key in use; `new_key` makes one where there is none yet. Raises WrongSettings."""
-    file = key_file(settings)
-    if settings.audit_key is None and not file.exists():
-        _make(file, new_key())
+    if settings.audit_key is None and not key_file(settings).exists():
+        _make(key_file(settings), new_key())
     return audit_keys(settings)[-1]
 
 
@@ -55,8 +55,8 @@ def _keys_in(words: str, where: str) -> tuple[bytes, ...]:
 def _make(file: Path, key: str) -> None:
     """Write a new key for its owner alone; of several processes that start at once the first one's counts."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    own = file.with_name(f"{file.name}.{os.getpid()}")
-    descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)  # for its owner alone
+    own = Path(name)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
         out.write(f"{key}\n")
         out.flush()

@@ -6,7 +6,7 @@ line". Exit status: 0 done, 1 a finding, 2 bad input or usage, 3 a service out o
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import click
 
@@ -54,6 +54,145 @@ def worker() -> None:
     from daemon.processes import run_worker
 
     run_worker()
+
+
+@main.command()
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where it listens; a proxy with TLS stands before it."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Default 8631.")
+def web(host: str, port: int | None) -> None:
+    """Serve the console, the API and the webhooks."""
+    from daemon.serving import run_web
+
+    run_web(host=host, port=port)
+
+
+# People and programs ------------------------------------------------------------------------
+
+
+@main.group()
+def account() -> None:
+    """Say who may sign in to the console."""
+
+
+@account.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(["operator", "municipal", "town", "station", "deputy"]), required=True)
+@click.option("--office", help="Id of the town office or the station.")
+@click.option("--deputy", help="Id of the deputy.")
+@click.option("--shown-as", help="The person's name; default: NAME.")
+def account_add(name: str, role: str, office: str | None, deputy: str | None, shown_as: str | None) -> None:
+    """Make an account, and print its one-time password."""
+    from daemon.accounts import NotDone, add_account
+    from daemon.looking import looking
+    from store.accounts import Role
+
+    with looking() as (connection, _, services):
+        try:
+            password = add_account(
+                connection, services, name, role=Role(role), office=office, deputy=deputy, shown_as=shown_as
+            )
+        except NotDone as err:
+            fail(str(err), BAD_INPUT)
+    click.echo(f"{name} signs in with {password} and must then choose another password")
+
+
+@account.command("list")
+@as_json_option
+def account_list(as_json: bool) -> None:  # noqa: FBT001
+    """List all accounts."""
+    from dataclasses import asdict
+
+    from daemon.accounts import account_lines
+    from daemon.looking import looking
+    from store.accounts import listed
+
+    with looking() as (connection, _, _):
+        found = listed(connection)
+    say(account_lines(found), [asdict(one) for one in found], as_json=as_json)
+
+
+@account.command("reset")
+@click.argument("name")
+def account_reset(name: str) -> None:
+    """Give an account a new one-time password; its sessions end."""
+    from daemon.accounts import NotDone, reset_account
+    from daemon.looking import looking
+
+    with looking() as (connection, _, services):
+        try:
+            password = reset_account(connection, services, name)
+        except NotDone as err:
+            fail(str(err), BAD_INPUT)
+    click.echo(f"{name} signs in with {password} and must then choose another password")
+
+
+@account.command("disable")
+@click.argument("name")
+def account_disable(name: str) -> None:
+    """Let an account in no more; its sessions end."""
+    from daemon.accounts import NotDone, disable_account
+    from daemon.looking import looking
+
+    with looking() as (connection, _, services):
+        try:
+            disable_account(connection, services, name)
+        except NotDone as err:
+            fail(str(err), BAD_INPUT)
+    click.echo(f"{name} can no longer sign in")
+
+
+@main.group()
+def token() -> None:
+    """Say which programs may use the API."""
+
+
+@token.command("add")
+@click.argument("name")
+@click.option("--scope", type=click.Choice(["read", "write"]), required=True, help="Write includes read.")
+@click.option("--town", help="Id of a town office: the token sees and changes nothing beyond it.")
+def token_add(name: str, scope: Literal["read", "write"], town: str | None) -> None:
+    """Make a token, and print its secret, once."""
+    from daemon.accounts import NotDone, add_token
+    from daemon.looking import looking
+
+    with looking() as (connection, _, services):
+        try:
+            secret = add_token(connection, services, name, rights=scope, town=town)
+        except NotDone as err:
+            fail(str(err), BAD_INPUT)
+    click.echo(secret)
+
+
+@token.command("list")
+@as_json_option
+def token_list(as_json: bool) -> None:  # noqa: FBT001
+    """List all tokens, without their secrets."""
+    from dataclasses import asdict
+
+    from daemon.accounts import token_lines
+    from daemon.looking import looking
+    from store.tokens import listed
+
+    with looking() as (connection, _, _):
+        found = listed(connection)
+    say(token_lines(found), [asdict(one) for one in found], as_json=as_json)
+
+
+@token.command("revoke")
+@click.argument("name")
+def token_revoke(name: str) -> None:
+    """Let a token's program in no more."""
+    from daemon.accounts import NotDone, revoke_token
+    from daemon.looking import looking
+
+    with looking() as (connection, _, services):
+        try:
+            revoke_token(connection, services, name)
+        except NotDone as err:
+            fail(str(err), BAD_INPUT)
+    click.echo(f"{name} can no longer use the API")
 
 
 # The record ---------------------------------------------------------------------------------

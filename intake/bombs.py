@@ -1,0 +1,276 @@
+"""Would this file, small as it is, fill the memory or the day?
+
+A workbook is a ZIP of XML, and openpyxl keeps what it does not know: so whatever it reads as a whole is held to a
+size that people reach, and a sheet is watched while it is read. Callers: workbook.py, csv_folder.py.
+"""
+
+import re
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+from openpyxl import Workbook
+from openpyxl.cell.read_only import EMPTY_CELL
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.reader.strings import read_string_table
+from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+from openpyxl.xml.constants import SHARED_STRINGS
+
+from intake.sources import Broken, unopenable
+
+MEGABYTE: Final = 1 << 20
+LARGEST_DIRECTORY: Final = MEGABYTE  #: of a ZIP's list of members; ten thousand take so much
+LARGEST_WORKBOOK: Final = 2 << 30  #: bytes, unpacked
+LARGEST_RATIO: Final = 100  #: of a sheet; those that people fill are packed 10 to 1, and rarely 50 to 1
+SMALL_SHEET: Final = 10 * MEGABYTE  #: below it a high ratio does no harm
+LARGEST_TEXT_RATIO: Final = 30  #: of the list of texts, in which none stands twice
+SMALL_TEXTS: Final = 4 * MEGABYTE
+MOST_TEXTS: Final = 5_000_000
+#: what is read as a whole: styles, the list of sheets, and the like; fifty thousand styles take openpyxl a second
+LARGEST_WHOLE: Final = 4 * MEGABYTE
+MOST_WHOLE_TAGS: Final = 50_000
+#: of XML that is no cell and no text: openpyxl keeps each element and what stands after it
+MOST_IDLE_TAGS: Final = 300_000
+MOST_IDLE_BYTES: Final = 64 * MEGABYTE
+TAGS_A_CELL: Final = 12  #: of a large one, with a formula or rich text in it
+BYTES_A_CELL: Final = 300  #: of a long one; longer ones are some, not all
+LONGEST_ROW: Final = 8 * MEGABYTE  #: of XML from one row to the next; also of a line in CSV
+WIDEST_ROW: Final = 256  #: cells
+MOST_WIDE_ROWS: Final = 500  #: of empty cells that bear a format from one end of the sheet to the other
+PROLOGUE: Final = 4096  #: bytes of a sheet in which its dimension stands, where it has one
+DIMENSION: Final = re.compile(rb'<(?:\w+:)?dimension ref="[A-Z]{1,3}\d+:[A-Z]{1,3}(\d{1,7})"')
+END_OF_ZIP: Final = struct.Struct("<4s4H2LH")
+
+
+# Workbooks ----------------------------------------------------------------------------------
+
+
+class _TooMuch(ValueError):
+    """A workbook holds what none holds that people fill."""
+
+
+def open_watched(path: Path) -> Workbook:
+    """Open a workbook to be read row by row, unless it would fill the memory. Raises Unopenable."""
+    try:
+        _refuse_bomb(path)
+        reader = _Reader(path)
+    except (zipfile.BadZipFile, InvalidFileException, OSError) as err:
+        raise unopenable(path, "is not an XLSX workbook; open it in a spreadsheet and save it as XLSX") from err
+    except _TooMuch as err:
+        raise unopenable(path, f"{err}; copy the tables into a new workbook") from err
+    try:
+        reader.read()
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError, NotImplementedError, RuntimeError) as err:
+        reader.archive.close()
+        if isinstance(err.__cause__, _TooMuch):
+            raise unopenable(path, f"{err.__cause__}; copy the tables into a new workbook") from err
+        reason = str(err.__cause__ or err).splitlines()[0] if str(err) else type(err).__name__
+        raise unopenable(path, f"cannot be opened as an XLSX workbook ({reason}); save it anew as XLSX") from err
+    book: Workbook = reader.wb
+    return book
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse a file whose declared contents would fill the memory, before any of it is unpacked."""
+    directory = _length_of_directory(path)
+    if directory > LARGEST_DIRECTORY:
+        raise _TooMuch("holds too many files to be a workbook")
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    total = sum(member.file_size for member in members)
+    if total > LARGEST_WORKBOOK:
+        raise _TooMuch(f"unpacks to {total:,} bytes; want at most {LARGEST_WORKBOOK:,}")
+    for member in members:
+        _refuse_packed(member, SMALL_SHEET, LARGEST_RATIO)
+
+
+def _length_of_directory(path: Path) -> int:
+    """Return how long a ZIP's list of members says that it is; `zipfile` would read it all at once."""
+    with path.open("rb") as raw:
+        size = raw.seek(0, 2)
+        raw.seek(max(0, size - END_OF_ZIP.size - 0xFFFF))
+        tail = raw.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < END_OF_ZIP.size:
+        raise zipfile.BadZipFile("no list of members")
+    length: int = END_OF_ZIP.unpack_from(tail, at)[5]
+    return length
+
+
+def _refuse_packed(member: zipfile.ZipInfo, small: int, ratio: int) -> None:
+    if member.file_size > max(small, ratio * member.compress_size):
+        raise _TooMuch(f"is packed more than {ratio} to 1 ({member.filename}): not a workbook that people fill")
+
+
+class _Archive(zipfile.ZipFile):
+    """A workbook's ZIP: what is read as a whole must be small."""
+
+    def read(self, name: str | zipfile.ZipInfo, pwd: bytes | None = None) -> bytes:
+        """Return a member. Raises _TooMuch."""
+        called = name if isinstance(name, str) else name.filename
+        if self.getinfo(called).file_size > LARGEST_WHOLE:
+            raise _TooMuch(f"holds too much in {called}")
+        content = super().read(name, pwd)
+        if content.count(b"<") > MOST_WHOLE_TAGS:
+            raise _TooMuch(f"holds too much in {called}")
+        _refuse_entities(called, content)
+        return content
+
+
+def _refuse_entities(called: str, beginning: bytes) -> None:
+    """Refuse a part that defines entities, in words that help; in disguise they fail when the part is parsed."""
+    if b"<!DOCTYPE" in beginning:
+        raise _TooMuch(f"defines entities ({called}), which no spreadsheet writes")
+
+
+class _Reader(ExcelReader):
+    """Openpyxl's reader, with an archive and sheets that are watched."""
+
+    archive: zipfile.ZipFile
+    package: Any  # the stubs know neither it nor a workbook's inside
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, read_only=True, data_only=True, keep_links=False)
+        self.archive.close()
+        self.archive = _Archive(path)
+
+    def read_strings(self) -> None:
+        """Read the texts that cells refer to."""
+        part = self.package.find(SHARED_STRINGS)
+        if part is not None:
+            member = self.archive.getinfo(part.PartName[1:])
+            _refuse_packed(member, SMALL_TEXTS, LARGEST_TEXT_RATIO)
+            with self.archive.open(member) as source:
+                self.shared_strings = read_string_table(_WatchedTexts(source, member.filename))
+
+    def read_worksheets(self) -> None:
+        """Name the sheets; nothing of them is read yet."""
+        book: Any = self.wb
+        for sheet, relation in self.parser.find_sheets():
+            if relation.target in self.valid_files and "chartsheet" not in relation.Type:
+                found: Any = _Sheet(book, sheet.name, relation.target, self.shared_strings)
+                found.sheet_state = sheet.state
+                book._sheets.append(found)  # noqa: SLF001 - as openpyxl's own reader does
+
+
+class _Watched:
+    """XML that is counted while it is read."""
+
+    def __init__(self, source: IO[bytes], called: str) -> None:
+        self._source = source
+        self._called = called
+        self._is_begun = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._source.close()
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._source.read(size)
+        if not self._is_begun:
+            _refuse_entities(self._called, chunk)
+            self._is_begun = True
+        self.count(chunk)
+        return chunk
+
+    def count(self, chunk: bytes) -> None:
+        raise NotImplementedError
+
+
+class _WatchedTexts(_Watched):
+    """The list of texts. Those are kept anyway; what stands between them is kept too, for nothing."""
+
+    _tags = 0
+    _texts = 0
+
+    def count(self, chunk: bytes) -> None:
+        self._tags += chunk.count(b"<")
+        self._texts += chunk.count(b"<si")
+        if self._texts > MOST_TEXTS or self._tags - TAGS_A_CELL * self._texts > MOST_IDLE_TAGS:
+            raise _TooMuch(f"holds too much in {self._called}")
+
+
+class _WatchedSheet(_Watched):
+    """A sheet. What its cells take is free again once the row has been read; what is no cell is kept."""
+
+    _idle_tags = 0
+    _idle_bytes = 0
+    _since_row = 0
+
+    def count(self, chunk: bytes) -> None:
+        self._idle_tags += chunk.count(b"<")
+        self._idle_bytes += len(chunk)
+        self._since_row += len(chunk)
+        if self._since_row > LONGEST_ROW:
+            raise _TooMuch(f"it has more than {LONGEST_ROW >> 20} megabytes without the end of a row")
+        if self._idle_tags > MOST_IDLE_TAGS or self._idle_bytes > MOST_IDLE_BYTES:
+            raise _TooMuch("it is full of what is no cell")
+
+    def pass_row(self, cells: tuple[Any, ...]) -> None:
+        """Note that a row has been read."""
+        given = sum(cell is not EMPTY_CELL for cell in cells)
+        self._since_row = 0
+        self._idle_tags = max(0, self._idle_tags - TAGS_A_CELL * given)
+        self._idle_bytes = max(0, self._idle_bytes - BYTES_A_CELL * given)
+
+
+class _Sheet(ReadOnlyWorksheet):
+    """A sheet whose XML is watched."""
+
+    parent: Any  # the stubs know nothing of its inside
+    _worksheet_path: str
+    watched: _WatchedSheet
+
+    def _get_size(self) -> None:
+        """Note the last row that the sheet names; openpyxl would read to its end for one that names none."""
+        with self.parent._archive.open(self._worksheet_path) as source:  # noqa: SLF001 - as openpyxl's own sheet does
+            named = DIMENSION.search(source.read(PROLOGUE))
+        self._max_row = int(named[1]) if named else None
+
+    def _get_source(self) -> _WatchedSheet:
+        source = self.parent._archive.open(self._worksheet_path)  # noqa: SLF001 - likewise
+        self.watched = _WatchedSheet(source, self._worksheet_path)
+        return self.watched
+
+
+def watched_rows(sheet: ReadOnlyWorksheet) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a sheet. Raises ValueError where it holds what no sheet holds that people fill."""
+    if not isinstance(sheet, _Sheet):
+        raise TypeError(f"{sheet.title} is not of a workbook that `open_watched` has opened")
+    untyped: Any = sheet  # the stubs know no read-only cells
+    wide = 0
+    for cells in untyped.iter_rows():
+        if not cells:
+            yield cells
+            continue
+        sheet.watched.pass_row(cells)
+        if len(cells) > WIDEST_ROW:
+            wide += 1
+            last = max((at for at, cell in enumerate(cells, 1) if cell.value is not None), default=0)
+            if last > WIDEST_ROW or wide > MOST_WIDE_ROWS:
+                raise _TooMuch(f"it goes on to column {max(last, len(cells))}; want at most {WIDEST_ROW} columns")
+        yield cells[:WIDEST_ROW] if len(cells) > WIDEST_ROW else cells
+
+
+# CSV ----------------------------------------------------------------------------------------
+
+
+def refuse_endless_line(file: Path) -> None:
+    """Refuse a file with a line that no row is as long as: it would be read as a whole. Raises Broken."""
+    line = 1
+    since = 0
+    with file.open("rb") as raw:
+        while chunk := raw.read(MEGABYTE):
+            last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+            since = since + len(chunk) if last < 0 else len(chunk) - last
+            if since > LONGEST_ROW:
+                raise Broken(line, f"is longer than {LONGEST_ROW >> 20} megabytes; is this a table?")
+            line += chunk.count(b"\n")

@@ -1,0 +1,239 @@
+"""Do the units of systemd confine and restart duban's processes, and does their role only add to the audit trail?"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from config.settings import VARIABLES, load_settings
+from daemon.cli import main
+from store import audit
+from store.engine import make_engine, reading
+from tests.store.databases import with_schema
+
+ROOT = Path(__file__).parents[2]
+UNITS = ROOT / "deploy" / "systemd"
+SERVICES = sorted(UNITS.glob("duban-*.service"))
+DUBAN = "/opt/duban/.venv/bin/duban"
+#: what only the processes that send may hold
+SENDING = {"DUBAN_SMTP_URL", "TWILIO_AUTH_TOKEN"}
+
+
+class Unit(dict[tuple[str, str], list[str]]):
+    """A unit's settings: (section, key) → all its values, the shared drop-in first for services."""
+
+    def __init__(self, *files: Path) -> None:
+        super().__init__()
+        for file in files:
+            section = ""
+            for line in file.read_text(encoding="utf-8").splitlines():
+                if line.startswith("["):
+                    section = line.strip("[]")
+                elif line and not line.startswith("#"):
+                    key, _, value = line.partition("=")
+                    self.setdefault((section, key), []).append(value)
+
+    def last(self, key: str, section: str = "Service") -> str:
+        return self.get((section, key), [""])[-1]
+
+
+def service(file: Path) -> Unit:
+    return Unit(UNITS / "duban-.service.d" / "common.conf", file)
+
+
+@pytest.mark.parametrize("file", SERVICES, ids=lambda file: file.stem)
+def test_a_service_is_confined_and_lets_work_in_hand_end(file):
+    unit = service(file)
+    wanted = {
+        "KillMode": "mixed",
+        "NoNewPrivileges": "yes",
+        "ProtectSystem": "strict",
+        "PrivateTmp": "yes",
+        "MemoryDenyWriteExecute": "yes",
+        "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6",
+        "CapabilityBoundingSet": "",
+        "User": "duban",
+        "UMask": "0077",
+    }
+    assert {key: unit.last(key) for key in wanted} == wanted
+    assert unit[("Service", "SystemCallFilter")] == ["@system-service", "~@privileged @resources"]
+
+
+@pytest.mark.parametrize("file", SERVICES, ids=lambda file: file.stem)
+def test_a_service_runs_a_command_that_there_is(file):
+    program, name, *_ = service(file).last("ExecStart").split()
+    assert program == DUBAN
+    assert main.get_command(None, name) is not None or name == "web"
+
+
+@pytest.mark.parametrize("name", ["duban-daemon", "duban-worker@"])
+def test_a_process_that_hangs_or_falls_is_started_anew(name):
+    unit = service(UNITS / f"{name}.service")
+    assert unit.last("Type") == "notify"
+    assert int(unit.last("WatchdogSec")) > 0
+    assert unit.last("Restart") == "on-failure"
+    assert unit.last("StartLimitIntervalSec", "Unit") == "0"
+
+
+def secrets_of(unit: Unit) -> set[str]:
+    return {value.partition(":")[0] for value in unit["Service", "LoadCredential"]}
+
+
+def test_only_workers_can_send():
+    held = {file.stem: secrets_of(service(file)) & SENDING for file in SERVICES}
+    assert held == {
+        "duban-backup": set(),
+        "duban-daemon": set(),
+        "duban-web": {"TWILIO_AUTH_TOKEN"},  # it checks signatures, and reaches no gateway
+        "duban-worker@": SENDING,
+    }
+    web = service(UNITS / "duban-web.service")
+    assert (web.last("IPAddressDeny"), web.last("IPAddressAllow")) == ("any", "localhost")
+
+
+@pytest.mark.parametrize("file", SERVICES, ids=lambda file: file.stem)
+def test_a_secret_is_named_like_its_variable_and_may_be_missing(file):
+    unit = service(file)
+    assert secrets_of(unit) <= set(VARIABLES.values())
+    assert all(value.endswith(f"/{value.partition(':')[0]}") for value in unit["Service", "LoadCredential"])
+    fallbacks = {value.partition(":")[0] for value in unit["Service", "SetCredential"]}
+    assert fallbacks == secrets_of(unit), "a secret that this office has not must not stop the service"
+
+
+def test_a_secret_that_systemd_hands_over_is_read_and_an_empty_line_counts_as_none(tmp_path):
+    (tmp_path / "DUBAN_AUDIT_KEY").write_text("k" * 32 + "\n", encoding="utf-8")
+    (tmp_path / "DUBAN_SMTP_URL").write_text("\n", encoding="utf-8")
+    settings = load_settings({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert settings.audit_key is not None
+    assert settings.audit_key.get_secret_value() == "k" * 32
+    assert settings.smtp_url is None
+
+
+def test_the_environment_names_settings_that_there_are_and_holds_no_secret():
+    lines = (ROOT / "deploy" / "duban.env").read_text(encoding="utf-8").splitlines()
+    keys = {line.lstrip("#").partition("=")[0] for line in lines if "=" in line and " " not in line.partition("=")[0]}
+    assert keys
+    assert keys <= set(VARIABLES.values())
+    assert not keys & {*SENDING, "DUBAN_AUDIT_KEY", "DUBAN_DATABASE_URL"}
+
+
+def test_the_target_starts_every_service_but_the_backup_which_its_timer_starts():
+    wanted = Unit(UNITS / "duban.target").last("Wants", "Unit").split()
+    assert set(wanted) == {"duban-daemon.service", "duban-web.service", "duban-worker@1.service", "duban-backup.timer"}
+    assert (UNITS / "duban-backup.timer").exists()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
+def test_systemd_finds_no_fault_in_the_units(tmp_path):
+    units = tmp_path / "units"
+    shutil.copytree(UNITS, units)
+    for file in units.glob("*.service"):
+        file.write_text(file.read_text(encoding="utf-8").replace(DUBAN, sys.executable), encoding="utf-8")
+    files = sorted(str(file) for file in units.iterdir() if file.is_file())
+    found = subprocess.run(
+        [str(shutil.which("systemd-analyze")), "verify", *files],
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if "Failed to" in found.stderr and "duban" not in found.stderr:
+        pytest.skip(f"systemd-analyze does not run here: {found.stderr.strip()}")
+    assert (found.returncode, [line for line in found.stderr.splitlines() if "duban" in line]) == (0, [])
+
+
+# The role that adds only -------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_service(fresh_postgres_url) -> Iterator[Engine]:
+    """A database with the roles of deploy/postgres-roles.sql, opened as the services do."""
+    with_schema(fresh_postgres_url)
+    url = make_url(fresh_postgres_url)
+    script = (ROOT / "deploy" / "postgres-roles.sql").read_text(encoding="utf-8")
+    with psycopg.connect(
+        host=url.query["host"], user="postgres", dbname=url.database, autocommit=True
+    ) as administrator:
+        administrator.execute(script.encode())
+        administrator.execute(script.encode())  # once more, as after an update
+    engine = make_engine(url.set(username="duban").render_as_string(hide_password=False))
+    audit.use_key(engine, lambda: b"k" * 32)
+    yield engine
+    engine.dispose()
+    with psycopg.connect(
+        host=url.query["host"], user="postgres", dbname=url.database, autocommit=True
+    ) as administrator:
+        for role in (b"duban", b"duban_owner"):
+            administrator.execute(b"DROP OWNED BY " + role + b" CASCADE")
+            administrator.execute(b"DROP ROLE " + role)
+
+
+NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
+
+
+def test_the_role_of_the_services_adds_to_the_trail_and_reads_it(as_service):
+    for number in range(2):
+        with as_service.begin() as connection:
+            audit.append(connection, at=NOW, actor="operator:root", action="retry", subject=f"notice:{number}")
+    with reading(as_service) as connection:
+        verdict = audit.verify(connection, [b"k" * 32])
+    assert (verdict.is_sound, verdict.sealed) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET actor = 'nobody'",
+        "DELETE FROM audit",
+        "TRUNCATE audit",
+        "DROP TRIGGER audit_unchanged ON audit",
+        "ALTER TABLE audit DISABLE TRIGGER ALL",
+        "DROP FUNCTION audit_unchanged() CASCADE",
+        "DROP TABLE audit",
+        "SET session_replication_role = replica",
+        "UPDATE alembic_version SET version_num = '0000'",
+        "CREATE TABLE public.audit2 (seq int)",
+        "SET ROLE duban_owner",
+    ],
+)
+def test_the_role_of_the_services_can_do_nothing_else_to_the_trail(as_service, statement):
+    with pytest.raises(DBAPIError, match=r"permission denied|must be owner"), as_service.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_the_role_of_the_services_writes_facts_and_their_marks(as_service):
+    with as_service.begin() as connection:
+        connection.execute(text("INSERT INTO deputies (id, name, channels) VALUES ('D1', '某', 'sms')"))
+        assert connection.execute(text("SELECT count(*) FROM stale")).scalar() == 1
+
+
+# What duban is made of ---------------------------------------------------------------------
+
+
+def test_the_bill_of_materials_names_every_package_of_the_lock_with_its_hash(tmp_path):
+    bill = tmp_path / "sbom.json"
+    uv = Path(sys.executable).with_name("uv")
+    if not uv.exists():
+        pytest.skip("uv is not in this environment")
+    how = ["export", "--frozen", "--no-dev", "--quiet", "--format", "cyclonedx1.5", "--output-file", str(bill)]
+    subprocess.run([str(uv), *how], cwd=ROOT, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    made = json.loads(bill.read_text(encoding="utf-8"))
+    assert (made["bomFormat"], made["specVersion"]) == ("CycloneDX", "1.5")
+    names = {part["name"] for part in made["components"]}
+    assert {"dramatiq", "sqlalchemy", "starlette", "twilio"} <= names
+    assert not names & {"pytest", "ruff"}
+    for part in made["components"]:
+        assert part["purl"].startswith("pkg:pypi/")
+        files = part["externalReferences"]
+        assert files
+        assert all(file["hashes"][0]["alg"] == "SHA-256" for file in files)

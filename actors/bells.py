@@ -78,8 +78,8 @@ def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker, watch:
         done = take_step(services, desks, Plan(datetime.fromisoformat(at), makes_digests, holds_round))
         if done is None:
             return
-        bells.ring_send(len(done.messages))
-        watch(datetime.fromisoformat(at), done.reckoned, done.digests, done.notices, len(done.messages))
+        bells.ring_send(done.messages)
+        watch(datetime.fromisoformat(at), done.reckoned, done.digests, done.notices, done.messages)
 
     def send_messages() -> None:
         """Send some of the messages that are due, and ring on while there are more.

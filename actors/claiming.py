@@ -22,7 +22,7 @@ from rules.deliveries import Health, State, may_leave_at
 from rules.dockets import Desk
 from rules.facts import Channel, local_day
 from rules.notices import put_off
-from store import findings, gateways, notices, optouts, outbox, outcomes
+from store import findings, gateways, installation, notices, optouts, outbox, outcomes
 from store.outbox import Message
 from store.outcomes import Settled
 
@@ -92,6 +92,7 @@ class _Check:
         self.desk = desk
         self.now = now
         self.today = local_day(now)
+        self.identity = installation.get(connection, installation.IDENTITY) or ""
         self.settled: list[Settled] = []
 
     def run(self, taken: Sequence[Message]) -> list[Outgoing]:
@@ -223,6 +224,7 @@ class _Check:
     def _outgoing(self, message: Message, address: str, letter: Letter) -> Outgoing:
         return Outgoing(
             message=message.id,
+            reference=f"{self.identity}-{message.id}",
             attempt=message.attempt or "",
             at=message.at if self.services.clock.is_drill else self.now,
             channel=message.channel,
@@ -238,7 +240,7 @@ class _Check:
 def address_of(message: Message, desk: Desk, settings: Settings) -> str | None:
     """Return where a message goes, or None if there is no address now."""
     if message.kind == "operator":
-        return settings.operator_email
+        return next((known for known in settings.operator_addresses() if known == message.person), None)
     person = desk.house.person(message.person)
     if person is None:
         return None

@@ -58,8 +58,10 @@ def letters_of(
     carrying = [message for message in messages if message.kind == "notices"]
     rows = notices.in_messages(connection, {m.id: m.instead_of for m in carrying}) if carrying else {}
     every = [row for of_message in rows.values() for row in of_message]
+    # In this order: a step that commits in between has taken its marks away, and left the matters as they are now.
+    known_by = None if services.clock.is_drill else now
+    moving = projection.stale_among(connection, {row.matter: row.responsible for row in every}, known_by)
     matters = current_matters(connection, (row.matter for row in every))
-    moving = projection.stale_among(connection, matters.values())
     wording = wording_of(desk, services.settings)
     for message in carrying:
         items = rows.get(message.id, [])
@@ -118,7 +120,7 @@ def _items(
         if reason is None and has_expired(row.rung, row.due, message.day, now):
             reason, any_expired = "its day has passed", True
         if reason is not None or matter is None:
-            notices.supersede(connection, [row.id], reason or "the matter was reckoned away")
+            notices.supersede(connection, [(row.id, reason or "the matter was reckoned away")])
             continue
         items.append(
             Notice(

@@ -35,7 +35,6 @@ def reckon_changes(connection: Connection, desks: Desks, at: datetime, since: da
     """
     reckoned = 0
     while stale := projection.take_stale(connection, BATCH):
-        projection.clear_stale(connection, stale)
         for batch in batches(_subjects(connection, stale, at)):
             reckoned += reckon_subjects(connection, desks.of(connection), batch, at, since)
     while due := projection.subjects_due(connection, at, BATCH):

@@ -22,6 +22,7 @@ from rules.deliveries import State, try_again_at
 from rules.facts import Channel
 from store import findings, gateways, optouts, outcomes
 from store.outcomes import Settled
+from templates.texts import segments
 
 #: so many calls in a row that find the gateway ill end a batch
 ENOUGH: Final = 2
@@ -46,11 +47,11 @@ class Sender:
         """
         limit = self._limit
         claimed = claim(self._services, self._desks, limit)
-        if claimed.outgoing:
-            self._hand_over(claimed)
-        return claimed.count >= min(limit, BATCH)
+        made = self._hand_over(claimed) if claimed.outgoing else 0
+        return claimed.count >= min(limit, BATCH) or made < len(claimed.outgoing)
 
-    def _hand_over(self, claimed: Claimed) -> None:
+    def _hand_over(self, claimed: Claimed) -> int:
+        """Hand over what the claim holds long enough for, and return how many calls that were."""
         outcomes_of: list[tuple[Outgoing, Outcome | None]] = []
         began = self._services.elapsed()
         ill = 0
@@ -66,6 +67,7 @@ class Sender:
         with self._services.engine.begin() as connection:
             _record(connection, self._services, outcomes_of)
         log.info("sent", claimed=claimed.count, handed_over=made)
+        return made
 
 
 def _call(gateway: Gateway, outgoing: Outgoing) -> Outcome:
@@ -120,8 +122,8 @@ def _settled(services: Services, outgoing: Outgoing, outcome: Outcome | None, tr
                 outcome="accepted",
                 reason=None,
                 provider_id=outcome.provider_id,
-                segments=outcome.segments,
-                cost=_cost(services, outcome.segments),
+                segments=_segments(outgoing, outcome),
+                cost=_cost(services, _segments(outgoing, outcome)),
             )
         case Unsure():
             ask_at = _ask_at(services, outgoing, tried, now)
@@ -132,6 +134,13 @@ def _settled(services: Services, outgoing: Outgoing, outcome: Outcome | None, tr
             state = State.FAILED if again is None else State.DUE
             refused = replace(back, state=state, outcome="refused", try_at=again)
             return replace(refused, reason=outcome.reason, code=outcome.code)
+
+
+def _segments(outgoing: Outgoing, outcome: Accepted) -> int | None:
+    """Return how many segments an SMS takes: the gateway's own count, or ours where it tells none."""
+    if outgoing.channel != Channel.SMS:
+        return None
+    return outcome.segments or segments(outgoing.text)
 
 
 def _cost(services: Services, segments: int | None) -> float | None:

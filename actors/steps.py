@@ -47,7 +47,7 @@ class Done:
     reckoned: int
     digests: int
     notices: int
-    messages: tuple[int, ...]
+    messages: int
 
 
 def cursor(connection: Connection, desk: Desk) -> datetime:
@@ -72,7 +72,7 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
         if plan.makes_digests:
             warn_of_missing_year(connection, desk, plan.at)
         decided = _hold_round(connection, desk, plan)
-        messages = (*digests, *let_go(connection, desk, plan.at, is_round=plan.holds_round))
+        messages = len(digests) + let_go(connection, desk, plan.at, is_round=plan.holds_round)
     log.info("step", at=plan.at.isoformat(), reckoned=reckoned, digests=len(digests), notices=decided)
     return Done(reckoned, len(digests), decided, messages)
 
@@ -92,12 +92,15 @@ def _move_cursor(connection: Connection, before: datetime, at: datetime) -> bool
     return installation.swap(connection, CURSOR, before.isoformat(), at.isoformat())
 
 
-def plan_next(connection: Connection, desk: Desk, now: datetime, *, was_down: bool = False) -> Plan | None:
+def plan_next(
+    connection: Connection, desk: Desk, now: datetime, *, was_down: bool = False, lags_s: float | None = None
+) -> Plan | None:
     """Return the next step that is due by `now`, or None if nothing is.
 
     Instants are taken one after the other, each as of its own time. After a pause (`was_down`) they are taken
     together as of now, and of the rounds and digests missed the last are caught up with, if now is inside the
-    window; otherwise they wait for the next of their kind (R5.2, R7.2).
+    window; otherwise they wait for the next of their kind (R5.2, R7.2). A clock that lags behind (`lags_s`, None for
+    a drill) takes what it has missed together too, up to the next digests or round.
     """
     since = cursor(connection, desk)
     digest, round_ = (_next_slot(desk, since, at) for at in (desk.policy.digest_at, desk.policy.notify_at))
@@ -106,6 +109,8 @@ def plan_next(connection: Connection, desk: Desk, now: datetime, *, was_down: bo
         return Plan(now, in_window and digest <= now, in_window and _was_missed_today(desk, since, now))
     looked = (*_looked(connection), digest, round_)
     at = max(min(instant for instant in looked if instant), since)
+    if lags_s is not None and now - at > timedelta(seconds=lags_s):
+        at = min(now, digest, round_)
     if at <= now:
         return Plan(at, at == digest, at == round_)
     return Plan(max(now, since)) if projection.any_stale(connection) else None

@@ -20,7 +20,7 @@ from rules.dockets import Desk
 from rules.facts import SHANGHAI, Channel, local_day, midnight
 from rules.ladders import round_at
 from rules.notices import rungs_left
-from store import findings, leases, notices, outbox, projection
+from store import audit, findings, leases, notices, outbox, projection
 from store.engine import reading
 from store.outbox import New
 from templates.quiet import Quiet, quiet_mail
@@ -67,8 +67,7 @@ def watch(services: Services, desks: Desks) -> bool | None:
             return None
         for one in amiss:
             findings.note(connection, one.kind, f"{day.isoformat()}:{one.text}", one.text, now)
-        if services.settings.operator_email:
-            _tell_operator(connection, amiss, now)
+        _tell_operators(connection, services.settings.operator_addresses(), amiss, now)
     log.info("watched", amiss=len(amiss))
     if not amiss and services.settings.ping_url:
         services.ping(services.settings.ping_url, PING_TIMEOUT_S)
@@ -99,7 +98,7 @@ def _rungs(connection: Connection, desk: Desk, now: datetime) -> Iterator[Amiss]
             left = rungs_left(matter, fired.get(matter.id, ()), desk)
             # What became known after the round waits for the next one.
             late = [rung for rung in left if rung.fires_from <= day and matter.began < day]
-            if late and matter.is_live(day) and not projection.stale_among(connection, [matter]):
+            if late and matter.is_live(day) and not projection.stale_among(connection, {matter.id: matter.responsible}):
                 missing += 1
                 first = first or f"{late[0].name} of {matter.id}"
     if missing:
@@ -119,24 +118,29 @@ def _messages(connection: Connection, now: datetime) -> Iterator[Amiss]:
             yield Amiss(state, f"{counts[state]} messages are {state}")
 
 
-def _tell_operator(connection: Connection, amiss: list[Amiss], now: datetime) -> None:
+def _tell_operators(connection: Connection, addresses: list[str], amiss: list[Amiss], now: datetime) -> None:
     day = local_day(now)
+    checkpoint = audit.last_checkpoint(connection)
     mail = quiet_mail(
         Quiet(
             day=day,
             amiss=tuple(one.text for one in amiss),
             messages=outbox.count_of_day(connection, day),
             open_findings=findings.count_open(connection),
+            checkpoint=str(checkpoint) if checkpoint else None,
         )
     )
-    new = New(
-        kind="operator",
-        person="operator",
-        channel=Channel.EMAIL,
-        at=now,
-        day=day,
-        subject=mail.subject,
-        body=mail.text,
-        html=mail.html,
-    )
-    outbox.put(connection, new)
+    new = [
+        New(
+            kind="operator",
+            person=to,
+            channel=Channel.EMAIL,
+            at=now,
+            day=day,
+            subject=mail.subject,
+            body=mail.text,
+            html=mail.html,
+        )
+        for to in addresses
+    ]
+    outbox.put_all(connection, new)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
 
 from channels.gateway import Gateway
+from config.audit_key import audit_key
 from config.calendars import load_calendar
 from config.drill import DrillClock, parse_drill
 from config.gateways import gateways_of
@@ -26,6 +27,7 @@ from rules.deliveries import Patience
 from rules.facts import Channel
 from rules.policy import Policy
 from rules.workdays import Calendar
+from store import audit
 from store.engine import make_engine
 from store.outbox import database_now
 
@@ -70,6 +72,11 @@ def call_address(url: str, timeout_s: float) -> None:
             pass
     except OSError:
         pass
+
+
+def new_audit_key() -> str:
+    """Return a key with which the audit trail is sealed."""
+    return secrets.token_hex(32)
 
 
 @dataclass(slots=True)
@@ -118,9 +125,10 @@ def open_services(
     `sends`: whether this process hands messages over; others have no gateways.
     Raises WrongSettings for a wrong setting.
     """
-    settings = settings or load_settings()
+    settings = settings or load_settings(sends=sends)
     _prepare_folder(settings.database_url)
     engine = make_engine(settings.database_url)
+    audit.use_key(engine, lambda: audit_key(settings, new_audit_key))
     return Services(
         settings=settings,
         policy=policy or load_policy(),

@@ -47,7 +47,7 @@ class Settings(BaseModel):
     smtp_url: SecretStr | None = None
     email_from: str | None = None
     public_url: str | None = None  #: where gateways and browsers reach the web process
-    operator_email: str | None = None
+    operator_email: str | None = None  #: one address, or several with commas between
     ping_url: str | None = None  #: called after each daily audit that found nothing amiss
     audit_key: SecretStr | None = None  #: of the audit trail's chain; unset: a file under var/
     sms_per_second: Annotated[float, Field(gt=0)] | None = None
@@ -113,6 +113,10 @@ class Settings(BaseModel):
         if self.email == "smtp" and self.smtp_url is not None:
             server = parse_smtp_url(self.smtp_url.get_secret_value())
             yield "DUBAN_EMAIL=smtp", server.host, server.port
+
+    def operator_addresses(self) -> list[str]:
+        """Return where the operators' mail goes."""
+        return [address.strip() for address in (self.operator_email or "").split(",") if address.strip()]
 
     def lacking(self) -> list[str]:
         """Return what the gateways still need, one line each; nothing if they can send."""

@@ -19,6 +19,7 @@ from actors.desks import Desks
 from actors.steps import CURSOR, Plan, cursor, next_instant, plan_next
 from actors.watching import is_time_to_watch
 from config.services import Services
+from daemon import watchdog
 from daemon.clock_guard import CLOCK, ClockGuard
 from store import findings, installation, leases, outbox
 from store.engine import reading
@@ -28,6 +29,7 @@ FAILED_S: Final = 1.0  #: wait after a look that failed
 STEP_S: Final = 10.0  #: how long a step may take before it is rung for again
 GUARD_S: Final = 1.0  #: between two looks at the clock itself
 DOWN_S: Final = 600.0  #: a longer pause in real seconds means that the daemon was down
+LAG_S: Final = 1.0  #: facts that came in while a step was waited for are then taken together
 SWEEP_S: Final = 5.0  #: between two sweeps, in real seconds
 LEASE: Final = "clock"
 LEASE_S: Final = 15.0
@@ -79,16 +81,19 @@ class Clockwork:
         with reading(self._services.engine) as connection:
             desk = self._desks.of(connection)
             now = self._services.clock.now()
-            plan = plan_next(connection, desk, now, was_down=was_down)
+            lags_s = None if self._services.clock.is_drill else LAG_S
+            plan = plan_next(connection, desk, now, was_down=was_down, lags_s=lags_s)
             watches = not self._services.clock.is_drill and is_time_to_watch(connection, desk, now)
         self._looked = time.monotonic()
+        watchdog.tell(watchdog.ALIVE)
         if plan is not None:
             self._take(plan)
         elif watches:
             self._bells.watch.send()
             self._stopping.wait(FAILED_S)
         self._sweep()
-        return plan is not None
+        # Marks of a long import that has not committed stay: looking again and again would not take them.
+        return plan is not None and (self._services.clock.is_drill or plan.holds_round or plan.makes_digests)
 
     def _has_lease(self) -> bool:
         """Take or renew the lease, now and then; a daemon that is alone needs none."""

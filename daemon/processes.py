@@ -13,17 +13,22 @@ from typing import Final
 
 import dramatiq
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from actors.bells import Watch, embedded_broker, hang_bells, redis_broker
 from actors.calendar_watch import notice_change
 from actors.desks import Desks, note_start
 from config.services import Services, open_services
+from daemon import watchdog
 from daemon.clockwork import Clockwork
 from daemon.logs import log_as_json
-from store import installation, migrating
+from store import installation, migrating, outbox
+from store.engine import reading
 
 #: one thread takes steps, the others send
 THREADS: Final = 4
+IDENTITY_LENGTH: Final = 8
+ALIVE_S: Final = 20.0  #: between two signs of life of a worker
 POLICY: Final = "policy"  #: the policy that a demo's database was made with
 CLOCK: Final = "clock"  #: what the database is run on: the machine's clock or a drill's
 
@@ -56,6 +61,7 @@ def prepare(services: Services) -> date:
     """Bring the schema up to date, and return the day on which duban was or will be taken into use."""
     with services.engine.begin() as connection:
         migrating.migrate(connection)
+        installation.put_new(connection, installation.IDENTITY, services.new_attempt()[:IDENTITY_LENGTH])
         notice_change(connection, services.calendar, services.policy)
         return Desks(services).of(connection).start_on
 
@@ -117,7 +123,9 @@ def run_daemon() -> None:
     clockwork = Clockwork(services, desks, hang_bells(services, desks, broker), is_alone=False)
     loop = threading.Thread(target=clockwork.run, name="clockwork")
     loop.start()
+    watchdog.tell(watchdog.READY)
     stopping.wait()
+    watchdog.tell(watchdog.STOPPING)
     clockwork.stop()
     loop.join()
     broker.close()
@@ -131,9 +139,22 @@ def run_worker() -> None:
     broker = _shared_broker(services)
     hang_bells(services, Desks(services), broker)
     with _workers(broker):
-        stopping.wait()
+        watchdog.tell(watchdog.READY)
+        _look_after(services, stopping)
+        watchdog.tell(watchdog.STOPPING)
     for gateway in services.gateways.values():
         gateway.close()
+
+
+def _look_after(services: Services, stopping: threading.Event) -> None:
+    """Wait for the signal to stop, and tell systemd that the database can be reached meanwhile."""
+    while not stopping.wait(ALIVE_S):
+        try:
+            with reading(services.engine) as connection:
+                outbox.held_because(connection)
+        except SQLAlchemyError:
+            continue
+        watchdog.tell(watchdog.ALIVE)
 
 
 def stop_on_signals() -> threading.Event:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from actors.desks import Desks
-from actors.reckoning import all_subjects, batches, read_dossiers, reckon_subjects
+from actors.reckoning import all_subjects, batches, reckon_subjects
 from actors.steps import cursor
 from rules.dockets import Desk
 from rules.dossiers import reckon
@@ -18,6 +18,7 @@ from rules.facts import local_day, midnight
 from rules.matters import Matter, Subject
 from rules.notices import next_attention
 from store import notices, projection
+from store.dossiers import read_dossiers
 
 SHOWN: Final = 3  #: differing fields named for one matter
 

@@ -9,8 +9,9 @@ import threading
 from datetime import UTC, date, datetime
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 from sqlalchemy import Connection
 
 from actors.desks import Desks
@@ -21,6 +22,7 @@ from config.services import Services, open_services
 from config.settings import Settings, load_settings
 from daemon.logs import log_plainly
 from daemon.processes import POLICY, claim_for_clock, prepare, stop_on_signals, working
+from daemon.serving import Address, serving
 from daemon.view import StepLog, draw, look
 from intake.demo import make_record
 from rules.facts import SHANGHAI, Record
@@ -45,8 +47,8 @@ def run_up(*, demo: bool, port: int | None) -> None:
     console = Console(soft_wrap=not sys.stdout.isatty())
     _begin(services, console, demo=demo)
     steps = StepLog()
-    with working(services, steps) as desks:
-        _show(services, desks, steps, console, stopping)
+    with working(services, steps) as desks, serving(services, desks) as address:
+        _show(services, desks, steps, console, stopping, address)
     console.print(f"stopped; all is kept in {services.engine.url.render_as_string(hide_password=True)}")
 
 
@@ -103,15 +105,25 @@ def _started(services: Services, clock: DrillClock) -> DrillClock:
     return DrillClock(Drill(begins, clock.speed))
 
 
-def _show(services: Services, desks: Desks, steps: StepLog, console: Console, stopping: threading.Event) -> None:
+def _show(
+    services: Services,
+    desks: Desks,
+    steps: StepLog,
+    console: Console,
+    stopping: threading.Event,
+    address: Address,
+) -> None:
     if not console.is_terminal:
+        with reading(services.engine) as connection:
+            console.print(address.line(connection), highlight=False)
         _print_steps(steps, console, stopping)
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             with reading(services.engine) as connection:
                 scene = look(connection, desks.of(connection), services.clock.now(), services.clock.speed, steps)
-            live.update(draw(scene), refresh=True)
+                where = address.line(connection)
+            live.update(Group(Text(where, style="bold"), draw(scene)), refresh=True)
             if stopping.wait(FRAME_S):
                 return
 

@@ -3,10 +3,14 @@
 Callers: actors/, store/outbox.py.
 """
 
+from typing import Final
+
 from sqlalchemy import Connection, select, update
 
 from store.schema import installation
 from store.upserts import insert_one, upsert
+
+IDENTITY: Final = "identity"  #: tells this installation's messages from those of any other
 
 
 def get(connection: Connection, key: str) -> str | None:

@@ -4,6 +4,8 @@ Triggers hold no data: they are hung anew after every migration, so that only ta
 Callers: `duban init`, `duban up`, `duban doctor`.
 """
 
+import hashlib
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Final
 
@@ -13,9 +15,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from store import installation
 from store.triggers import postgresql_triggers, sqlite_triggers
 
 MIGRATING: Final = 8631  #: lock that one process holds while it migrates
+HUNG: Final = "triggers"  #: the fingerprint of those that hang
 #: what takes our triggers down; on PostgreSQL a trigger falls with its function
 OURS: Final = "(name LIKE '%_stale' OR name LIKE 'audit_%')"
 SQLITE_HUNG: Final = f"SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger' AND {OURS}"  # noqa: S608
@@ -41,7 +45,16 @@ def migrate(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
     if current_version(connection) != head_version():
         command.upgrade(_config(connection), "head")
+    if installation.get(connection, HUNG) != _fingerprint(connection):
         hang_triggers(connection)
+
+
+def _triggers(connection: Connection) -> Iterator[str]:
+    return sqlite_triggers() if connection.dialect.name == "sqlite" else postgresql_triggers()
+
+
+def _fingerprint(connection: Connection) -> str:
+    return hashlib.sha256("\n".join(_triggers(connection)).encode()).hexdigest()
 
 
 def hang_triggers(connection: Connection) -> None:
@@ -49,8 +62,9 @@ def hang_triggers(connection: Connection) -> None:
     is_sqlite = connection.dialect.name == "sqlite"
     for statement in connection.execute(text(SQLITE_HUNG if is_sqlite else POSTGRESQL_HUNG)).scalars().all():
         connection.exec_driver_sql(statement)
-    for statement in sqlite_triggers() if is_sqlite else postgresql_triggers():
+    for statement in _triggers(connection):
         connection.exec_driver_sql(statement)
+    installation.put(connection, HUNG, _fingerprint(connection))
 
 
 def current_version(connection: Connection) -> str | None:

@@ -4,18 +4,18 @@ Rules: R5.5 to R5.11. Callers: actors/.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select, update
 
 from rules.deliveries import NOT_LEFT
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict
+from store.lots import insert_lot, update_lot
 from store.schema import messages, notices, rungs
-from store.upserts import insert_new
 
 BATCH: Final = 1000
 
@@ -47,7 +47,7 @@ COLUMNS: Final = tuple(notices.c[f.name] for f in fields(NoticeRow))
 
 def decide(connection: Connection, decided: Iterable[Notice], decided_at: datetime, leaves_at: datetime) -> None:
     """Record what was decided; a notice whose key was decided before is passed over for ever (R5.6)."""
-    insert_new(connection, notices, [_row(notice, decided_at, leaves_at) for notice in decided])
+    insert_lot(connection, notices, [_row(notice, decided_at, leaves_at) for notice in decided])
 
 
 def _row(notice: Notice, decided_at: datetime, leaves_at: datetime) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _row(notice: Notice, decided_at: datetime, leaves_at: datetime) -> dict[str,
 
 def record_fired(connection: Connection, fired: Iterable[tuple[str, Fired]], at: datetime) -> None:
     """Note the rungs that a round has dealt with."""
-    insert_new(connection, rungs, [{"matter": m, "due": f.due, "rung": f.rung, "fired_at": at} for m, f in fired])
+    insert_lot(connection, rungs, [{"matter": m, "due": f.due, "rung": f.rung, "fired_at": at} for m, f in fired])
 
 
 def fired(connection: Connection, of: Sequence[str]) -> dict[str, set[Fired]]:
@@ -103,10 +103,18 @@ def _rows(connection: Connection, query: Select[Any]) -> list[NoticeRow]:
     return [NoticeRow(*row) for row in connection.execute(query)]
 
 
-def waiting(connection: Connection, at: datetime) -> list[NoticeRow]:
-    """Return the notices whose time to leave has come."""
-    query = select(*COLUMNS).where(notices.c.state == "waiting", notices.c.leaves_at <= at).order_by(notices.c.id)
-    return _rows(connection, query)
+def _waits(at: datetime) -> ColumnElement[bool]:
+    return and_(notices.c.state == "waiting", notices.c.leaves_at <= at)
+
+
+def to_check(connection: Connection, at: datetime, limit: int, after: int = 0) -> list[NoticeRow]:
+    """Return notices whose time to leave has come and that may have lost their point since they were decided.
+
+    A rung that was decided at this very instant is right; an event may have been overtaken by a later one.
+    """
+    is_fresh = and_(notices.c.decided_at == at, notices.c.rung.not_like("event-%"))
+    query = select(*COLUMNS).where(_waits(at), not_(is_fresh), notices.c.id > after).order_by(notices.c.id)
+    return _rows(connection, query.limit(limit))
 
 
 def next_leaving(connection: Connection) -> datetime | None:
@@ -116,35 +124,50 @@ def next_leaving(connection: Connection) -> datetime | None:
     return found
 
 
-def _set(connection: Connection, ids: Sequence[int], **values: Any) -> None:
-    for start in range(0, len(ids), BATCH):
-        connection.execute(update(notices).where(notices.c.id.in_(ids[start : start + BATCH])).values(values))
+def put_off_all(connection: Connection, at: datetime, leaves_at: datetime) -> None:
+    """Let all notices whose time has come wait longer (R5.8)."""
+    connection.execute(update(notices).where(_waits(at)).values(leaves_at=leaves_at))
 
 
-def put_off(connection: Connection, ids: Sequence[int], leaves_at: datetime) -> None:
-    """Let notices wait longer (R5.11)."""
-    _set(connection, ids, leaves_at=leaves_at)
+def put_off_sms(connection: Connection, at: datetime, people: Sequence[str], leaves_at: datetime) -> None:
+    """Let the SMS items of some persons wait longer (R5.11)."""
+    for start in range(0, len(people), BATCH):
+        some = people[start : start + BATCH]
+        theirs = (notices.c.channel == "sms", notices.c.to_person.in_(some))
+        connection.execute(update(notices).where(_waits(at), *theirs).values(leaves_at=leaves_at))
 
 
-def supersede(connection: Connection, ids: Sequence[int], reason: str) -> None:
-    """Keep notices that are no longer right, unsent (R5.7)."""
-    _set(connection, ids, state="superseded", reason=reason)
+def sms_people(connection: Connection, at: datetime) -> list[str]:
+    """Return the persons to whom SMS items are about to leave."""
+    query = select(notices.c.to_person).where(_waits(at), notices.c.channel == "sms").distinct()
+    return list(connection.execute(query).scalars())
 
 
-def record(connection: Connection, ids: Sequence[int], at: datetime) -> None:
+def supersede(connection: Connection, reasons: Sequence[tuple[int, str]]) -> None:
+    """Keep notices that are no longer right, unsent, each with its reason (R5.7)."""
+    rows = [{"id": ident, "state": "superseded", "reason": reason} for ident, reason in reasons]
+    update_lot(connection, notices, "id", rows)
+
+
+def record_undeliverable(connection: Connection, at: datetime) -> None:
     """Keep notices that found nobody: shown to the operator, not tried again (R2.4)."""
-    _set(connection, ids, state="recorded", leaves_at=at)
+    connection.execute(
+        update(notices).where(_waits(at), notices.c.to_person == "").values(state="recorded", leaves_at=at)
+    )
+
+
+def leaving(connection: Connection, at: datetime) -> Iterator[tuple[int, str, str]]:
+    """Yield the notices whose time to leave has come: number, person, channel; those of one message together."""
+    order = (notices.c.to_person, notices.c.channel, notices.c.id)
+    query = select(notices.c.id, notices.c.to_person, notices.c.channel).where(_waits(at)).order_by(*order)
+    for row in connection.execute(query, execution_options={"yield_per": BATCH}):
+        yield row.id, row.to_person, row.channel
 
 
 def bundle(connection: Connection, pairs: Sequence[tuple[int, int]], at: datetime) -> None:
     """Put notices into the messages that carry them (notice, message); they leave at `at`."""
-    if pairs:
-        statement = (
-            update(notices)
-            .where(notices.c.id == bindparam("of"))
-            .values(state="bundled", message=bindparam("by"), leaves_at=at)
-        )
-        connection.execute(statement, [{"of": notice, "by": message} for notice, message in pairs])
+    rows = [{"id": notice, "state": "bundled", "message": message, "leaves_at": at} for notice, message in pairs]
+    update_lot(connection, notices, "id", rows)
 
 
 def find(connection: Connection, notice: int) -> NoticeRow | None:

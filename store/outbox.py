@@ -13,11 +13,11 @@ from sqlalchemy import Connection, String, bindparam, cast, func, insert, litera
 
 from rules.deliveries import State, before
 from store import installation
+from store.lots import insert_lot
 from store.schema import messages
 from store.schema_service import attachments
 
 HELD: Final = "held"  #: why all sending is held; empty: it is not
-PUT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +59,29 @@ class New:
     html: str | None = None
 
 
+NAMES: Final = tuple(f.name for f in fields(New))
+
+
 def put_all(connection: Connection, new: Sequence[New]) -> list[int]:
     """Put messages into the outbox, and return their ids in the same order."""
     reason = held_because(connection)
-    fixed = {"state": State.HELD.value if reason else State.DUE.value, "reason": reason}
-    ids: list[int] = []
-    for start in range(0, len(new), PUT):
-        rows = [
-            {f.name: getattr(one, f.name) for f in fields(New)} | {"moved_at": one.at, "try_at": one.at} | fixed
-            for one in new[start : start + PUT]
-        ]
-        ids += connection.execute(
-            insert(messages).returning(messages.c.id, sort_by_parameter_order=True), rows
-        ).scalars()
+    fixed = {"state": State.HELD.value if reason else State.DUE.value, "reason": reason, "attempts": 0}
+    ids = _new_ids(connection, len(new))
+    rows = [
+        {"id": ident, "moved_at": one.at, "try_at": one.at} | {name: getattr(one, name) for name in NAMES} | fixed
+        for ident, one in zip(ids, new, strict=True)
+    ]
+    insert_lot(connection, messages, rows)
     return ids
+
+
+def _new_ids(connection: Connection, count: int) -> list[int]:
+    """Return ids that nobody else gets."""
+    if connection.dialect.name == "sqlite":  # whoever writes is alone
+        last = connection.execute(select(func.coalesce(func.max(messages.c.id), 0))).scalar_one()
+        return list(range(last + 1, last + 1 + count))
+    drawn = "SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :count)"
+    return list(connection.execute(text(drawn), {"count": count}).scalars())
 
 
 def put(connection: Connection, new: New) -> int:
@@ -220,12 +229,16 @@ def hold(connection: Connection, reason: str, now: datetime) -> bool:
     return True
 
 
-def release(connection: Connection, now: datetime) -> None:
-    """Go on sending."""
+def release(connection: Connection, now: datetime) -> int:
+    """Go on sending, and return how many SMS had been held."""
     installation.put(connection, HELD, "")
-    connection.execute(
-        update(messages).where(messages.c.state == State.HELD).values(state=State.DUE.value, reason=None, moved_at=now)
+    statement = (
+        update(messages)
+        .where(messages.c.state == State.HELD)
+        .values(state=State.DUE.value, reason=None, moved_at=now)
+        .returning(messages.c.channel)
     )
+    return list(connection.execute(statement).scalars()).count("sms")
 
 
 def held_because(connection: Connection) -> str | None:

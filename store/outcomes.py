@@ -13,7 +13,7 @@ from sqlalchemy import Connection, String, bindparam, case, func, insert, or_, s
 
 from rules.deliveries import NEXT, Report, State, Status, before
 from store.outbox import COLUMNS, Message
-from store.schema import messages
+from store.schema import NOT_FOLLOWED, messages
 from store.schema_service import attempts
 from store.types import UtcDateTime
 
@@ -293,13 +293,7 @@ def note_asked(connection: Connection, gateway: str, provider_id: str, now: date
 
 def to_follow(connection: Connection, limit: int) -> list[Message]:
     """Return messages that did not arrive, and of which nobody has drawn the consequences yet."""
-    query = (
-        select(*COLUMNS)
-        .where(messages.c.state.in_([State.FAILED, State.UNDELIVERABLE]), messages.c.followed_at.is_(None))
-        .order_by(messages.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    query = select(*COLUMNS).where(NOT_FOLLOWED).order_by(messages.c.id).limit(limit).with_for_update(skip_locked=True)
     return [Message(*row) for row in connection.execute(query)]
 
 

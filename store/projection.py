@@ -5,18 +5,19 @@ at any size. Callers: actors/.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, func, or_, select, tuple_
 
 from rules.derivations import Measure, Reckoning
 from rules.digests import Counts
 from rules.facts import VisitKind
 from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind, subject_of
 from store.facts import MATTERS_OF
+from store.lots import update_lot, upsert_lot
 from store.schema import matters, stale, subjects
 from store.upserts import upsert
 
@@ -30,7 +31,6 @@ class Stale:
 
     kind: str
     id: str
-    mark: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,18 @@ class SubjectRow:
 
 
 def take_stale(connection: Connection, limit: int) -> list[Stale]:
-    """Return some of the marks."""
-    return [Stale(*row) for row in connection.execute(select(stale.c.kind, stale.c.id, stale.c.mark).limit(limit))]
+    """Remove some of the marks, and return them.
 
-
-def clear_stale(connection: Connection, marks: Sequence[Stale]) -> None:
-    """Remove the marks, but for those that have counted up since."""
-    statement = delete(stale).where(
-        stale.c.kind == bindparam("of_kind"), stale.c.id == bindparam("of_id"), stale.c.mark == bindparam("of_mark")
+    Whoever changes such a fact meanwhile waits for this transaction, and then marks it again. A mark that another
+    transaction is just setting is left for later.
+    """
+    some = select(stale.c.kind, stale.c.id).limit(limit).with_for_update(skip_locked=True).cte("some")
+    statement = (
+        delete(stale)
+        .where(tuple_(stale.c.kind, stale.c.id).in_(select(some.c.kind, some.c.id)))
+        .returning(stale.c.kind, stale.c.id)
     )
-    connection.execute(statement, [{"of_kind": m.kind, "of_id": m.id, "of_mark": m.mark} for m in marks])
+    return [Stale(*row) for row in connection.execute(statement)]
 
 
 def mark_all_stale(connection: Connection) -> None:
@@ -70,22 +72,28 @@ def any_stale(connection: Connection) -> bool:
     return connection.execute(select(stale.c.kind).limit(1)).first() is not None
 
 
-def stale_among(connection: Connection, wanted: Iterable[Matter]) -> set[str]:
-    """Return the ids of those matters about which a fact is on record that has not been reckoned yet."""
-    if not any_stale(connection):
-        return set()
-    marks = {matter.id: _marks_of(matter) for matter in wanted}
+def stale_among(connection: Connection, wanted: Mapping[str, str], known_by: datetime | None = None) -> set[str]:
+    """Return those of some matters (id → responsible) about which a fact is on record that has not been reckoned yet.
+
+    `known_by`: a step that lags behind has seen the facts of its own instant only; those known by then count too.
+    """
+    marks = {ident: _marks_of(ident, responsible) for ident, responsible in wanted.items()}
     ids = sorted({ident for of in marks.values() for _, ident in of} | {""})
-    query = select(stale.c.kind, stale.c.id).where(stale.c.id.in_(ids))
-    found = {(row.kind, row.id) for row in connection.execute(query)}
+    found = set()
+    if any_stale(connection):
+        query = select(stale.c.kind, stale.c.id).where(stale.c.id.in_(ids))
+        found |= {(row.kind, row.id) for row in connection.execute(query)}
+    if known_by is not None:
+        lagging = select(subjects.c.kind, subjects.c.id).where(subjects.c.next_reckon_at <= known_by)
+        found |= {(row.kind, row.id) for row in connection.execute(lagging.where(subjects.c.id.in_(ids)))}
     return {ident for ident, of in marks.items() if ("house", "") in found or not found.isdisjoint(of)}
 
 
-def _marks_of(matter: Matter) -> list[tuple[str, str]]:
-    subject = subject_of(matter.id)
-    marks = [(str(subject.kind), subject.id), ("matter", matter.id)]
-    who, _, ident = matter.responsible.partition(":")
-    return [*marks, ("deputy", ident)] if matter.kind is MatterKind.VISIT and who == "deputy" else marks
+def _marks_of(matter: str, responsible: str) -> list[tuple[str, str]]:
+    subject = subject_of(matter)
+    marks = [(str(subject.kind), subject.id), ("matter", matter)]
+    who, _, ident = responsible.partition(":")
+    return [*marks, ("deputy", ident)] if subject.kind is SubjectKind.SEAT and who == "deputy" else marks
 
 
 def subjects_due(connection: Connection, at: datetime, limit: int) -> list[Subject]:
@@ -121,7 +129,7 @@ def known_subjects(connection: Connection) -> set[Subject]:
 
 def save_subjects(connection: Connection, rows: Iterable[SubjectRow]) -> None:
     """Note how far subjects have been reckoned."""
-    upsert(connection, subjects, [{f.name: getattr(row, f.name) for f in fields(row)} for row in rows])
+    upsert_lot(connection, subjects, [{f.name: getattr(row, f.name) for f in fields(row)} for row in rows])
 
 
 def drop_subjects(connection: Connection, gone: Iterable[Subject]) -> None:
@@ -173,8 +181,7 @@ def _matter(row: Row[Any]) -> Matter:
 def save_matters(connection: Connection, changed: Iterable[tuple[Matter, datetime | None]]) -> None:
     """Put matters, with the instant of their next rung, in place of what was known."""
     rows = [_row(matter, at) for matter, at in changed]
-    for start in range(0, len(rows), BATCH):
-        upsert(connection, matters, rows[start : start + BATCH])
+    upsert_lot(connection, matters, rows)
 
 
 def drop_matters(connection: Connection, ids: Sequence[str]) -> None:
@@ -229,13 +236,7 @@ def next_rungs(connection: Connection, ids: Sequence[str]) -> dict[str, datetime
 
 def set_next_rung(connection: Connection, calls: Sequence[tuple[str, datetime | None]]) -> None:
     """Note when matters must be looked at again."""
-    if calls:
-        statement = (
-            update(matters)
-            .where(matters.c.id == bindparam("of"))
-            .values(next_rung_at=bindparam("at", type_=matters.c.next_rung_at.type))
-        )
-        connection.execute(statement, [{"of": ident, "at": at} for ident, at in calls])
+    update_lot(connection, matters, "id", [{"id": ident, "next_rung_at": at} for ident, at in calls])
 
 
 def _status_on(day: date) -> Any:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -76,7 +77,12 @@ REFERENCES: Final = {
     "acknowledgements.office": "offices",
 }
 #: how rows are looked up, beside their key
-LOOKED_UP: Final = {"visits": "deputy", "leaves": "deputy", "seats": "deputy"}
+LOOKED_UP: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "visits": (("deputy",), ("day",), ("place", "day")),
+    "leaves": (("deputy",),),
+    "seats": (("deputy",), ("town",), ("station",)),
+    "petitions": (("recorded_at",), ("town", "recorded_at"), ("deputy",)),
+}
 SCALARS: Final[list[tuple[type, TypeEngine[Any]]]] = [
     (bool, Boolean()),
     (int, Integer()),
@@ -107,7 +113,7 @@ def _fact_table(name: str, row: type[Row]) -> Table:
     hints = get_type_hints(row)
     columns = [_column(name, f.name, hints[f.name]) for f in fields(row)]
     columns += [Column(extra, Integer, primary_key=True) for extra in ("target", "occurrence") if extra in KEYS[name]]
-    indexes = [Index(None, LOOKED_UP[name])] if name in LOOKED_UP else []
+    indexes = [Index(None, *looked_up) for looked_up in LOOKED_UP.get(name, ())]
     return Table(name, metadata, *columns, *indexes)
 
 
@@ -162,6 +168,7 @@ matters = Table(
 )
 Index("ix_matters_subject", matters.c.kind, matters.c.subject)
 Index("ix_matters_next", matters.c.next_rung_at)
+Index("ix_matters_board", matters.c.kind, matters.c.town, matters.c.subject, matters.c.due)
 Index(
     "ix_matters_live",
     matters.c.due,
@@ -217,6 +224,9 @@ messages = Table(
 )
 Index("ix_messages_open", messages.c.state, messages.c.try_at)
 Index("ix_messages_person", messages.c.person, messages.c.day)
+#: what did not arrive, and of which nobody has drawn the consequences. SQLite uses the index only for the same words.
+NOT_FOLLOWED: Final = text("followed_at IS NULL AND state IN ('failed', 'undeliverable')")
+Index("ix_messages_not_followed", messages.c.id, sqlite_where=NOT_FOLLOWED, postgresql_where=NOT_FOLLOWED)
 Index("ix_messages_day", messages.c.day, messages.c.state)
 notices = Table(
     "notices",
@@ -304,3 +314,4 @@ sandbox = Table(
     Column("attempt", Word, nullable=False, unique=True),
 )
 Index("ix_sandbox_latest", sandbox.c.channel, sandbox.c.id)
+Index("ix_sandbox_person", sandbox.c.person, sandbox.c.channel, sandbox.c.id)

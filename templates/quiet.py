@@ -33,6 +33,7 @@ class Quiet:
     amiss: tuple[str, ...]
     messages: Mapping[str, int]  #: messages of the day by state
     open_findings: int
+    checkpoint: str | None = None  #: of the audit trail: kept by its readers, it proves that nothing was cut off
 
 
 def quiet_mail(quiet: Quiet) -> Email:
@@ -48,6 +49,7 @@ def quiet_mail(quiet: Quiet) -> Email:
         *(f"· {line}" for line in quiet.amiss),
         f"今日消息：{sent}",
         f"待处理事项：{quiet.open_findings}（duban status，或控制台“待办”）",
+        *([f"审计存证 checkpoint：{quiet.checkpoint}"] if quiet.checkpoint else []),
     ]
     html = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return Email(f"【督办】{quiet.day.isoformat()} {verdict}", "\n".join(lines), html)

@@ -14,10 +14,11 @@ from sqlalchemy import Connection, Engine, text
 
 from store.engine import make_engine
 from store.migrating import migrate
-from store.schema import metadata
+from store.schema_service import slots
 
 BACKENDS: Final = ("sqlite", "postgresql")
-TABLES: Final = ", ".join(table.name for table in metadata.sorted_tables)
+#: the tables of the service stand in the metadata once their module is imported
+TABLES: Final = ", ".join(table.name for table in slots.metadata.sorted_tables)
 
 
 def with_schema(url: str) -> None:

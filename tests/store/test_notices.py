@@ -5,11 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from rules.deliveries import State
 from rules.facts import Channel
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict
 from rules.offices import Person
 from store import digests, findings, installation, notices, outbox, sandbox
+from store.outbox import New
+from store.schema import EXPLAINED, messages
 from tests.store.matters import matter
 
 NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
@@ -35,11 +38,24 @@ def rows(connection, **filters):
 
 
 def message(connection, who="deputy:DA", channel="sms", kind="notices", day=date(2026, 3, 31)):
-    return outbox.put(connection, kind=kind, person=who, channel=channel, at=NOW, day=day)
+    return outbox.put(connection, New(kind=kind, person=who, channel=channel, at=NOW, day=day))
 
 
 def bundle(connection, *found, into):
-    notices.bundle(connection, [row.id for row in found], into, NOW)
+    notices.bundle(connection, [(row.id, into) for row in found], NOW)
+
+
+def put_into(connection, ident, state):
+    """Put a message into a state."""
+    reason = "because" if state in EXPLAINED else None
+    until = NOW if state == "sending" else None
+    values = {"state": state, "reason": reason, "claimed_until": until}
+    connection.execute(messages.update().where(messages.c.id == ident).values(values))
+
+
+def carried(connection, ident, instead_of=None):
+    """The notices that a message carries."""
+    return notices.in_messages(connection, {ident: instead_of}).get(ident, [])
 
 
 def test_a_notice_that_was_decided_before_is_passed_over_for_ever(connection):
@@ -96,8 +112,49 @@ def test_a_message_carries_the_notices_that_still_hold(connection):
     ident = message(connection)
     bundle(connection, *found, into=ident)
     notices.supersede(connection, [found[0].id], "settled")
-    assert [row.id for row in notices.in_message(connection, ident)] == [found[1].id]
+    assert [row.id for row in carried(connection, ident)] == [found[1].id]
     assert notices.waiting(connection, NOW) == []
+
+
+def test_many_messages_are_looked_up_together_each_with_its_own_notices(connection):
+    decide(connection, notice("overdue"), notice("climb-1"), notice("climb-2"))
+    found = {row.rung: row for row in rows(connection)}
+    first, second, empty = (message(connection) for _ in range(3))
+    notices.bundle(
+        connection,
+        [(found["overdue"].id, first), (found["climb-1"].id, second), (found["climb-2"].id, second)],
+        NOW + HOUR,
+    )
+    carried_by = notices.in_messages(connection, dict.fromkeys((first, second, empty)))
+    assert {ident: [row.rung for row in of] for ident, of in carried_by.items()} == {
+        first: ["overdue"],
+        second: ["climb-1", "climb-2"],
+    }
+    assert {row.leaves_at for of in carried_by.values() for row in of} == {NOW + HOUR}
+    notices.bundle(connection, [], NOW)
+
+
+def test_one_in_anothers_stead_carries_only_what_was_not_told_by_email(connection):
+    decide(
+        connection,
+        notice("remind-2"),
+        notice("overdue"),
+        notice("overdue", channel=Channel.EMAIL),
+        notice("climb-1"),
+        notice("climb-1", channel=Channel.EMAIL, person=person("deputy:DB")),
+        notice("climb-2"),
+        notice("climb-2", channel=Channel.EMAIL, verdict=Verdict.SKIPPED),
+    )
+    failed = message(connection)
+    bundle(connection, *rows(connection, to="deputy:DA"), into=failed)
+    by_sms = [row for row in rows(connection, to="deputy:DA") if row.channel == "sms"]
+    bundle(connection, *by_sms, into=failed)
+    stead = message(connection, channel="email")
+    in_stead = carried(connection, stead, failed)
+    assert sorted(row.rung for row in in_stead if row.channel == "sms") == ["climb-1", "climb-2", "remind-2"]
+    both = notices.in_messages(connection, {failed: None, stead: failed})
+    assert {row.rung for row in both[failed]} == {"remind-2", "overdue", "climb-1", "climb-2"}, "it keeps its own"
+    assert both[stead] == in_stead
 
 
 def test_whom_the_climb_reached_are_those_whose_notice_has_left(connection):
@@ -112,7 +169,7 @@ def test_whom_the_climb_reached_are_those_whose_notice_has_left(connection):
         if row.to_person in ("contact:C1", "deputy:DA"):
             ident = message(connection)
             bundle(connection, row, into=ident)
-            outbox.claim(connection, ident, now=NOW, attempt=f"a{ident}", lease_s=30)
+            put_into(connection, ident, "accepted")
         if row.to_person == "contact:C3":
             notices.supersede(connection, [row.id], "settled")
     assert notices.reached(connection, [MATTER.id, "visit:S2:2026-03"]) == {MATTER.id: ["contact:C1"]}
@@ -130,8 +187,18 @@ def test_whom_the_climb_reached_is_told_once_whatever_the_rung_and_channel(conne
     ident = message(connection)
     bundle(connection, *rows(connection), into=ident)
     assert notices.reached(connection, [MATTER.id]) == {}
-    outbox.claim(connection, ident, now=NOW, attempt="a", lease_s=30)
+    put_into(connection, ident, "accepted")
     assert notices.reached(connection, [MATTER.id]) == {MATTER.id: ["contact:C1"]}
+
+
+@pytest.mark.parametrize("state", State)
+def test_whom_the_climb_reached_depends_on_whether_it_has_left(connection, state):
+    decide(connection, notice("climb-1", person=person("contact:C1", "T1")))
+    ident = message(connection)
+    bundle(connection, *rows(connection), into=ident)
+    put_into(connection, ident, state)
+    has_left = state in ("sending", "accepted", "delivered", "unknown")
+    assert notices.reached(connection, [MATTER.id]) == ({MATTER.id: ["contact:C1"]} if has_left else {})
 
 
 def test_the_rungs_that_were_dealt_with_are_known_by_matter_and_due_date(connection):
@@ -148,9 +215,8 @@ def test_a_day_counts_the_sms_of_notices_that_were_not_superseded(connection):
     message(connection, kind="digest")
     message(connection, day=date(2026, 4, 1))
     message(connection, who="deputy:DB")
-    gone = message(connection)
-    outbox.claim(connection, gone, now=NOW, attempt="a", lease_s=30)
-    outbox.settle(connection, gone, "a", "superseded", reason="settled")
+    for state in ("superseded", "expired"):
+        put_into(connection, message(connection), state)
     assert notices.sms_count(connection, ["deputy:DA", "deputy:DC"], date(2026, 3, 31)) == {"deputy:DA": 2}
 
 
@@ -159,7 +225,8 @@ def test_notices_are_listed_with_what_became_of_their_message(connection):
     first, second = sorted(rows(connection), key=lambda row: row.id)
     ident = message(connection)
     bundle(connection, first, into=ident)
-    outbox.write(connection, ident, subject=None, body="words", html=None)
+    words = {"subject": None, "body": "words", "html": None, "sealed": None, "day": date(2026, 3, 31)}
+    outbox.seal(connection, [words | {"of": ident}])
     (told,) = notices.list_notices(connection, message_state="due")
     assert (told.notice.id, told.message_state, told.text) == (first.id, "due", "words")
     assert rows(connection, to="contact:C1") == [second]

@@ -1,163 +1,244 @@
-"""Which way may a message go, who gets it, and what is on record of it?"""
+"""Who gets which message, when, and what do the operator's levers do?"""
 
-from datetime import UTC, date, datetime, timedelta
+import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from rules.deliveries import State, may_become
 from store import outbox
-from store.outbox import NEXT
+from store.engine import make_engine
+from store.outbox import New
 from store.schema import messages
-
-NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
-OUTCOMES = {"accepted": {}, **{state: {"reason": "because"} for state in ("failed", "superseded", "undeliverable")}}
+from tests.store.deliveries import DAY, HOUR, NOW, SECOND, claim, put, row_of, state_of
 
 
-def put(connection, state="due", **cells):
-    """A message in a state, as it is when it has come there."""
-    ident = outbox.put(connection, kind="notices", person="deputy:DA", channel="sms", at=NOW, day=date(2026, 3, 31))
-    values = {"state": state, "attempt": None if state == "due" else f"attempt-{ident}"}
-    values["reason"] = "because" if state in ("failed", "superseded", "undeliverable", "unknown") else None
-    values["claimed_until"] = NOW - SECOND if state == "sending" else None
-    connection.execute(messages.update().where(messages.c.id == ident).values(values | cells))
-    return ident
+def new(**cells):
+    return New(**{"kind": "notices", "person": "deputy:DA", "channel": "sms", "at": NOW, "day": DAY} | cells)
 
 
-def state_of(connection, ident):
-    return connection.execute(select(messages.c.state).where(messages.c.id == ident)).scalar_one()
+# Into the outbox -------------------------------------------------------------------------------
 
 
-def claim(connection, ident, now=NOW, attempt="attempt"):
-    return outbox.claim(connection, ident, now=now, attempt=attempt, lease_s=30)
+def test_a_message_is_due_at_its_time_with_the_words_that_it_has_already(connection):
+    ident = outbox.put(connection, new(kind="digest", channel="email", subject="日报", body="今日", html="<p>今日</p>"))
+    row = row_of(connection, ident)
+    assert (row.state, row.reason, row.attempt, row.attempts) == ("due", None, None, 0)
+    assert (row.at, row.try_at, row.moved_at, row.day) == (NOW, NOW, NOW, DAY)
+    (message,) = claim(connection)
+    assert (message.subject, message.body, message.html) == ("日报", "今日", "<p>今日</p>")
 
 
-STATEMENTS = {
-    "claim": claim,
-    "strand": lambda c, i: outbox.strand(c, NOW),
-    "retry": outbox.retry,
-    **{
-        f"settle as {state}": lambda c, i, state=state: outbox.settle(c, i, f"attempt-{i}", state, **OUTCOMES[state])
-        for state in OUTCOMES
-    },
-}
-LEADS_TO = {"claim": "sending", "strand": "unknown", "retry": "due"} | {f"settle as {s}": s for s in OUTCOMES}
+def test_many_messages_get_their_ids_in_their_order(connection):
+    people = [f"deputy:D{n}" for n in range(outbox.PUT + 7)]
+    idents = outbox.put_all(connection, [new(person=person) for person in people])
+    found = dict(connection.execute(select(messages.c.id, messages.c.person)).all())
+    assert [found[ident] for ident in idents] == people
+    assert outbox.put_all(connection, []) == []
 
 
-@pytest.mark.parametrize("statement", STATEMENTS)
-def test_a_statement_moves_a_message_only_where_the_table_of_transitions_lets_it(connection, statement):
-    for state in NEXT:
-        ident = put(connection, state)
-        STATEMENTS[statement](connection, ident)
-        new = state_of(connection, ident)
-        assert new == state or (new == LEADS_TO[statement] and outbox.may_become(state, new))
+def test_a_message_has_one_in_its_stead_at_most(connection):
+    failed = put(connection, "failed")
+    assert outbox.put_instead(connection, new(channel="email", instead_of=failed)) is True
+    assert outbox.put_instead(connection, new(channel="email", instead_of=failed)) is False
+    stead = connection.execute(select(messages).where(messages.c.instead_of == failed)).one()
+    assert (stead.channel, stead.state) == ("email", "due")
 
 
-@pytest.mark.parametrize(
-    ("state", "statements"),
-    [
-        ("due", {"claim"}),
-        ("sending", {"strand", *(f"settle as {state}" for state in OUTCOMES)}),
-        ("failed", {"retry"}),
-        ("unknown", {"retry", "settle as accepted", "settle as failed"}),
-        ("undeliverable", {"retry"}),
-        ("accepted", set()),
-        ("superseded", set()),
-    ],
-)
-def test_each_state_is_left_by_these_statements_and_no_other(connection, state, statements):
-    found = set()
-    for name, statement in STATEMENTS.items():
-        ident = put(connection, state)
-        with connection.begin_nested() as attempt:
-            statement(connection, ident)
-            if state_of(connection, ident) != state:
-                found.add(name)
-            attempt.rollback()
-    assert found == statements
+def test_the_files_of_a_message_come_back_as_they_were(connection):
+    ident = put(connection)
+    files = [("b.pdf", "application/pdf", b"\x00\xff"), ("a.xlsx", "application/zip", b"PK")]
+    outbox.attach(connection, ident, files)
+    outbox.attach(connection, ident, [])
+    assert outbox.attached(connection, ident) == sorted(files)
+    assert outbox.attached(connection, put(connection)) == []
 
 
-def test_the_table_of_transitions_names_each_state_of_the_schema(connection):
-    for state in NEXT:
-        put(connection, state)
-    assert outbox.count_by_state(connection) == dict.fromkeys(NEXT, 1)
+# Claiming --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", State)
+def test_only_what_is_due_is_claimed(connection, state):
+    ident = put(connection, state)
+    claimed = [message.id for message in claim(connection)]
+    assert claimed == ([ident] if state == "due" else [])
+    assert state_of(connection, ident) == ("sending" if state == "due" else state)
 
 
 def test_a_claim_takes_the_message_for_a_time_and_counts_the_attempt(connection):
     ident = put(connection)
-    claimed = claim(connection, ident, attempt="first")
+    (claimed,) = claim(connection, attempt="first")
     assert (claimed.id, claimed.state, claimed.attempts, claimed.person) == (ident, "sending", 1, "deputy:DA")
-    row = connection.execute(select(messages)).one()
-    assert (row.attempt, row.claimed_until) == ("first", NOW + 30 * SECOND)
-    assert claim(connection, ident, attempt="second") is None
+    row = row_of(connection, ident)
+    assert (row.attempt, row.claimed_until, row.moved_at) == (f"first-{ident}", NOW + 15 * SECOND, NOW)
+    assert claim(connection, attempt="second") == []
+
+
+def test_each_message_of_a_claim_has_an_attempt_of_its_own(connection):
+    idents = [put(connection) for _ in range(3)]
+    assert [m.attempt for m in claim(connection, attempt="a")] == [f"a-{ident}" for ident in idents]
 
 
 def test_a_message_is_not_claimed_before_its_time(connection):
-    ident = put(connection)
-    assert claim(connection, ident, now=NOW - SECOND) is None
-    assert claim(connection, ident) is not None
+    put(connection)
+    assert claim(connection, now=NOW - SECOND) == []
+    assert len(claim(connection)) == 1
 
 
-def test_nothing_is_claimed_while_sending_is_held(connection):
-    ident = put(connection)
-    outbox.hold(connection)
-    assert outbox.is_held(connection)
-    assert claim(connection, ident) is None
+def test_a_message_that_waits_for_another_try_is_not_claimed_before_that(connection):
+    put(connection, try_at=NOW + HOUR)
+    assert claim(connection, now=NOW + HOUR - SECOND) == []
+    assert len(claim(connection, now=NOW + HOUR)) == 1
+
+
+def test_the_oldest_messages_are_claimed_first_and_no_more_than_wanted(connection):
+    idents = [put(connection, try_at=NOW - n * SECOND) for n in range(5)]
+    put(connection, try_at=NOW + SECOND)
+    assert [m.id for m in claim(connection, limit=3)] == idents[:1:-1]
+    assert [m.id for m in claim(connection, limit=3, attempt="b")] == idents[1::-1]
+
+
+def test_only_the_channels_asked_for_are_claimed(connection):
+    sms, email = put(connection), put(connection, channel="email")
+    assert [m.id for m in claim(connection, channels=("email",))] == [email]
+    assert [m.id for m in claim(connection, channels=("sms",), attempt="b")] == [sms]
+
+
+def test_two_claims_at_once_share_no_message(engine):
+    """Eight threads on two engines, as two processes would: forty messages, forty claims."""
+    with engine.begin() as connection:
+        idents = [put(connection) for _ in range(40)]
+    engines = [engine, make_engine(engine.url.render_as_string(hide_password=False))]
+    barrier = threading.Barrier(8)
+    taken, failed = [], []
+
+    def run(number):
+        barrier.wait()
+        try:
+            for turn in range(10):
+                with engines[number % 2].begin() as connection:
+                    taken.extend(m.id for m in claim(connection, attempt=f"{number}-{turn}", limit=3))
+        except Exception as err:  # noqa: BLE001 - told below
+            failed.append(err)
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    engines[1].dispose()
+    assert failed == []
+    assert sorted(taken) == idents
+    with engine.begin() as connection:
+        assert set(connection.execute(select(messages.c.attempts)).scalars()) == {1}
+
+
+def test_the_databases_clock_is_that_of_this_machine(connection):
+    from datetime import UTC, datetime
+
+    found = outbox.database_now(connection)
+    assert abs(datetime.now(UTC) - found) < timedelta(minutes=1)
+
+
+def test_words_are_kept_as_they_leave(connection):
+    ident, other = put(connection), put(connection)
+    words = {"subject": None, "body": "【鹤山人大】", "html": None, "sealed": "abc", "day": DAY}
+    outbox.seal(connection, [words | {"of": ident}])
+    outbox.seal(connection, [])
+    row = row_of(connection, ident)
+    assert (row.subject, row.body, row.html, row.sealed) == (None, "【鹤山人大】", None, "abc")
+    assert row_of(connection, other).body is None
+
+
+# Looks -----------------------------------------------------------------------------------------
+
+
+def test_what_is_claimable_is_counted_up_to_a_limit(connection):
+    assert not outbox.has_claimable(connection, NOW)
+    for _ in range(3):
+        put(connection)
+    put(connection, try_at=NOW + SECOND)
+    put(connection, "held")
+    assert outbox.has_claimable(connection, NOW)
+    assert not outbox.has_claimable(connection, NOW - SECOND)
+    assert outbox.count_claimable(connection, NOW, 9) == 3
+    assert outbox.count_claimable(connection, NOW, 2) == 2
+    assert outbox.next_try(connection) == NOW
+
+
+def test_the_oldest_due_message_tells_how_far_sending_is_behind(connection):
+    assert outbox.oldest_due(connection) is None
+    put(connection, at=NOW - HOUR, try_at=NOW - HOUR)
+    put(connection)
+    put(connection, "accepted", at=NOW - 2 * HOUR)
+    assert outbox.oldest_due(connection) == NOW - HOUR
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_outbox_is_busy_while_something_is_due_or_on_its_way(connection, state):
     assert not outbox.is_busy(connection, NOW)
-    outbox.release(connection)
-    assert outbox.is_busy(connection, NOW)
-    assert claim(connection, ident) is not None
+    put(connection, state)
+    assert outbox.is_busy(connection, NOW) is (state in ("due", "sending"))
 
 
-def test_an_outcome_is_noted_for_the_attempt_that_has_the_message(connection):
-    ident = put(connection)
-    claim(connection, ident, attempt="first")
-    assert not outbox.settle(connection, ident, "another", "accepted")
-    assert outbox.settle(connection, ident, "first", "accepted", sent_at=NOW, provider="p", provider_id="1")
-    assert not outbox.settle(connection, ident, "first", "failed", reason="because")
-    row = connection.execute(select(messages)).one()
-    assert (row.state, row.claimed_until, row.sent_at, row.provider_id) == ("accepted", None, NOW, "1")
+def test_each_state_is_counted(connection):
+    for state in State:
+        put(connection, state)
+    assert outbox.count_by_state(connection) == {state.value: 1 for state in State}
 
 
-def test_what_a_dead_process_had_claimed_is_of_unknown_outcome_when_its_time_is_over(connection):
-    ident = put(connection)
-    claim(connection, ident)
-    assert list(outbox.strand(connection, NOW + 30 * SECOND)) == []
-    assert [m.id for m in outbox.strand(connection, NOW + 31 * SECOND)] == [ident]
-    assert list(outbox.strand(connection, NOW + 31 * SECOND)) == []
-    assert list(outbox.claimable(connection, NOW + 99 * SECOND, 9)) == []
+# Levers ----------------------------------------------------------------------------------------
+
+
+def test_hold_stops_what_is_due_and_what_comes_and_release_lets_it_go(connection):
+    first, later, gone = put(connection), put(connection, try_at=NOW + HOUR), put(connection, "accepted")
+    assert outbox.hold(connection, "an alarm", NOW)
+    coming = outbox.put(connection, new())
+    assert [state_of(connection, i) for i in (first, later, coming, gone)] == ["held", "held", "held", "accepted"]
+    assert row_of(connection, coming).reason == "an alarm"
+    assert outbox.held_because(connection) == "an alarm"
+    assert claim(connection) == []
+    assert not outbox.is_busy(connection, NOW)
+    outbox.release(connection, NOW)
+    assert outbox.held_because(connection) is None
+    assert [(row_of(connection, i).state, row_of(connection, i).reason) for i in (first, later, coming)] == [
+        ("due", None)
+    ] * 3
+    assert [m.id for m in claim(connection)] == [first, coming], "each at its own time"
+
+
+def test_a_hold_keeps_the_reason_of_the_first(connection):
+    assert outbox.hold(connection, "the clock went back", NOW)
+    assert not outbox.hold(connection, "an operator", NOW)
+    assert outbox.held_because(connection) == "the clock went back"
+
+
+def test_nothing_is_claimed_while_sending_is_held_whatever_its_state(connection):
+    """One that was on its way when sending was held comes back due: it waits all the same."""
+    outbox.hold(connection, "an alarm", NOW)
+    put(connection, "due")
+    assert claim(connection) == []
+    assert not outbox.has_claimable(connection, NOW)
+    assert not outbox.is_busy(connection, NOW)
+
+
+@pytest.mark.parametrize("state", State)
+def test_one_more_try_is_for_what_did_not_arrive(connection, state):
+    ident = put(connection, state, absent_at=NOW, followed_at=NOW)
+    done = outbox.retry(connection, ident, NOW + HOUR)
+    assert done is (state in ("failed", "unknown", "undeliverable"))
+    row = row_of(connection, ident)
+    if done:
+        assert may_become(state, row.state)
+        assert (row.state, row.reason, row.try_at, row.moved_at) == ("due", None, NOW + HOUR, NOW + HOUR)
+        assert (row.absent_at, row.followed_at) == (None, None), "what follows is drawn anew"
+    else:
+        assert (row.state, row.try_at) == (state, NOW)
 
 
 def test_one_more_try_is_a_new_attempt(connection):
-    ident = put(connection)
-    for number in (1, 2):
-        claimed = claim(connection, ident, attempt=f"try-{number}")
-        assert claimed.attempts == number
-        outbox.settle(connection, ident, f"try-{number}", "failed", reason="refused")
-        assert outbox.retry(connection, ident)
-    assert connection.execute(select(messages.c.reason)).scalar_one() is None
-
-
-def test_the_oldest_messages_are_rung_for_first(connection):
-    idents = [put(connection, at=NOW - n * SECOND) for n in range(5)]
-    put(connection, at=NOW + SECOND)
-    put(connection, "accepted")
-    assert list(outbox.claimable(connection, NOW, 3)) == idents[:1:-1]
-    assert outbox.oldest_due(connection) == NOW - 4 * SECOND
-
-
-@pytest.mark.parametrize(
-    ("state", "busy"), [("due", True), ("sending", True), ("accepted", False), ("failed", False), ("unknown", False)]
-)
-def test_the_outbox_is_busy_while_something_is_due_or_on_its_way(connection, state, busy):
-    assert not outbox.is_busy(connection, NOW)
-    put(connection, state)
-    assert outbox.is_busy(connection, NOW) is busy
-    assert not outbox.is_busy(connection, NOW - SECOND)
-
-
-def test_a_message_keeps_its_words(connection):
-    ident = put(connection)
-    outbox.write(connection, ident, subject=None, body="【鹤山人大】", html=None)
-    claimed = claim(connection, ident)
-    assert (claimed.subject, claimed.body, claimed.html) == (None, "【鹤山人大】", None)
+    ident = put(connection, "failed", attempts=1)
+    outbox.retry(connection, ident, NOW)
+    (again,) = claim(connection, attempt="second")
+    assert (again.attempt, again.attempts) == (f"second-{ident}", 2)

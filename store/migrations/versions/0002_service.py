@@ -66,6 +66,10 @@ def _widen_messages() -> None:
                 batch.drop_constraint(op.f(f"ck_messages_{name}"), type_="check")
             batch.create_check_constraint(op.f(f"ck_messages_{name}"), condition)
     op.create_index("ix_messages_open", "messages", ["state", "try_at"])
+    not_followed = sa.text("followed_at IS NULL AND state IN ('failed', 'undeliverable')")
+    op.create_index(
+        "ix_messages_not_followed", "messages", ["id"], sqlite_where=not_followed, postgresql_where=not_followed
+    )
     op.create_index("ix_messages_day", "messages", ["day", "state"])
 
 

@@ -1,0 +1,107 @@
+"""How are very many rows written at once?
+
+PostgreSQL takes a whole lot as one JSON value in one statement, SQLite's driver takes plain tuples; both go past all
+that SQLAlchemy does for a single row. The rows of a lot have the same columns. Callers: store/.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import JSON, Boolean, Connection, Date, DateTime, Dialect, Float, Integer, Table
+from sqlalchemy.types import TypeEngine
+
+from store.types import Words
+
+#: rows in one statement
+LOT: Final = 5_000
+Rows = Sequence[Mapping[str, Any]]
+
+TYPES: Final = (
+    (Boolean, "boolean"),
+    (Integer, "integer"),
+    (Float, "float8"),
+    (DateTime, "timestamptz"),
+    (Date, "date"),
+    (JSON, "json"),
+)
+
+
+def insert_lot(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert the rows whose key is not there yet."""
+    if rows:
+        statement = _inserting(table, tuple(rows[0]), connection.dialect.name)
+        _run(connection, f"{statement} ON CONFLICT DO NOTHING", table, rows)
+
+
+def upsert_lot(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert rows, or put them in place of those with the same primary key."""
+    if rows:
+        keys = [column.name for column in table.primary_key]
+        values = ", ".join(f"{name} = excluded.{name}" for name in rows[0] if name not in keys)
+        statement = _inserting(table, tuple(rows[0]), connection.dialect.name)
+        _run(connection, f"{statement} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {values}", table, rows)
+
+
+def update_lot(connection: Connection, table: Table, key: str, rows: Rows) -> None:
+    """Set the other columns of the rows that have these keys."""
+    if rows:
+        _run(connection, _updating(table, key, tuple(rows[0]), connection.dialect.name), table, rows)
+
+
+# Names in these statements are those of our own schema.
+
+
+@lru_cache(256)
+def _inserting(table: Table, names: tuple[str, ...], dialect: str) -> str:
+    listed = ", ".join(names)
+    marks = f"VALUES ({', '.join('?' * len(names))})"
+    source = marks if dialect == "sqlite" else f"SELECT {listed} FROM {_lot(table, names)}"  # noqa: S608
+    return f"INSERT INTO {table.name} ({listed}) {source}"
+
+
+@lru_cache(256)
+def _updating(table: Table, key: str, names: tuple[str, ...], dialect: str) -> str:
+    others = [name for name in names if name != key]
+    if dialect == "sqlite":
+        marks = {name: f"?{number}" for number, name in enumerate(names, 1)}
+        values = ", ".join(f"{name} = {marks[name]}" for name in others)
+        return f"UPDATE {table.name} SET {values} WHERE {key} = {marks[key]}"  # noqa: S608
+    values = ", ".join(f"{name} = lot.{name}" for name in others)
+    return f"UPDATE {table.name} SET {values} FROM {_lot(table, names)} WHERE {table.name}.{key} = lot.{key}"  # noqa: S608
+
+
+def _lot(table: Table, names: Sequence[str]) -> str:
+    columns = ", ".join(f"{name} {_type(table.c[name].type)}" for name in names)
+    return f"json_to_recordset(%s) AS lot ({columns})"
+
+
+def _type(kind: TypeEngine[Any]) -> str:
+    plain = getattr(kind, "impl", kind)
+    return next((name for known, name in TYPES if isinstance(plain, known)), "text")
+
+
+def _run(connection: Connection, statement: str, table: Table, rows: Rows) -> None:
+    as_parameters = _tuples if connection.dialect.name == "sqlite" else _json
+    for start in range(0, len(rows), LOT):
+        connection.exec_driver_sql(statement, as_parameters(table, rows[start : start + LOT], connection.dialect))
+
+
+def _json(table: Table, rows: Rows, dialect: Dialect) -> tuple[str]:
+    """Return the lot as one value; days and instants as they print are read back as such."""
+    lists = [column.name for column in table.columns if isinstance(column.type, Words) and column.name in rows[0]]
+    if lists:
+        rows = [{**row, **{name: ",".join(row[name]) for name in lists}} for row in rows]
+    return (json.dumps(rows, default=str, ensure_ascii=False),)
+
+
+def _tuples(table: Table, rows: Rows, dialect: Dialect) -> list[tuple[Any, ...]]:
+    return list(zip(*_columns(table, rows, dialect), strict=True))
+
+
+def _columns(table: Table, rows: Rows, dialect: Dialect) -> Iterator[list[Any]]:
+    """Yield the cells of each column as the driver takes them, as SQLAlchemy would hand them over."""
+    for name in rows[0]:
+        process: Callable[[Any], Any] | None = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        yield [row[name] for row in rows] if process is None else [process(row[name]) for row in rows]

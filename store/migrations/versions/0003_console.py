@@ -1,0 +1,29 @@
+"""The console: indexes for its lists, so that a page costs the same at any size."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+#: name of the index → table and columns
+INDEXES = {
+    "ix_matters_board": ("matters", ("kind", "town", "subject", "due")),
+    "ix_petitions_deputy": ("petitions", ("deputy",)),
+    "ix_petitions_recorded_at": ("petitions", ("recorded_at",)),
+    "ix_petitions_town_recorded_at": ("petitions", ("town", "recorded_at")),
+    "ix_sandbox_person": ("sandbox", ("person", "channel", "id")),
+    "ix_seats_station": ("seats", ("station",)),
+    "ix_seats_town": ("seats", ("town",)),
+    "ix_visits_day": ("visits", ("day",)),
+    "ix_visits_place_day": ("visits", ("place", "day")),
+}
+
+
+def upgrade() -> None:
+    for name, (table, columns) in INDEXES.items():
+        op.create_index(name, table, list(columns))
+
+
+def downgrade() -> None:
+    for name, (table, _) in INDEXES.items():
+        op.drop_index(name, table)

@@ -1,0 +1,247 @@
+"""Who has been to the station and to the grid, and who has not? The 631 board, one seat, its deputy's visits.
+
+Rules: R3. Callers: web/pages/duty.py, the forms.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, String, and_, case, func, or_, select, true, type_coerce
+
+from rules.facts import Leave, Seat, SeatLevel, Visit, VisitForm, VisitKind
+from rules.matters import MatterKind, Status
+from store import facts
+from store.schema import FACTS, matters
+from store.scoping import Scope, matters_in, seats_in, visits_in
+from store.views.matters import live, standing, status_on
+from store.views.paging import Page, Slice, like, read_page
+
+seats, deputies, visits, leaves = (FACTS[name] for name in ("seats", "deputies", "visits", "leaves"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DutyFilter:
+    """What is looked for on the board; `period` empty: whatever runs today, and what is overdue."""
+
+    town: str = ""
+    level: str = ""
+    status: str = ""
+    period: str = ""
+    search: str = ""
+    station: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How the seats of a town and level stand in their period."""
+
+    town: str
+    level: SeatLevel
+    seats: int
+    station_owed: int
+    station_made: int
+    grid_owed: int
+    grid_made: int
+    done: int
+    excused: int
+    overdue: int
+
+
+@dataclass(frozen=True, slots=True)
+class DutyLine:
+    """One seat in one period."""
+
+    matter: str
+    seat: str
+    deputy: str
+    name: str
+    level: SeatLevel
+    town: str
+    station: str | None
+    grid: str | None
+    period: str
+    due: date
+    status: Status
+    owed: tuple[str, ...]
+    arrivals: tuple[str, ...]
+
+
+def _has(column: Any, kind: VisitKind) -> ColumnElement[bool]:
+    return type_coerce(column, String).contains(kind)
+
+
+def _is_wanted(period: str, day: date) -> ColumnElement[bool]:
+    if period:
+        return matters.c.label == period
+    return and_(matters.c.opened <= day, or_(matters.c.due >= day, live(day)))
+
+
+def _counted(condition: ColumnElement[bool]) -> Any:
+    return func.sum(case((condition, 1), else_=0))
+
+
+def tally(connection: Connection, scope: Scope, day: date, period: str) -> list[Tally]:
+    """Return how the seats stand, by town and level: counts, which the municipality gets of all towns."""
+    query = (
+        select(
+            matters.c.town,
+            matters.c.ladder,
+            func.count(),
+            _counted(_has(matters.c.owed, VisitKind.STATION)),
+            _counted(_has(matters.c.arrivals, VisitKind.STATION)),
+            _counted(_has(matters.c.owed, VisitKind.GRID)),
+            _counted(_has(matters.c.arrivals, VisitKind.GRID)),
+            _counted(matters.c.closed.in_([Status.MET, Status.LATE])),
+            _counted(matters.c.closed == Status.EXCUSED),
+            _counted(standing(Status.OVERDUE, day)),
+        )
+        .where(matters.c.kind == MatterKind.VISIT, _is_wanted(period, day))
+        .where(true() if scope.climbed_only else matters_in(scope))
+        .group_by(matters.c.town, matters.c.ladder)
+    )
+    return [Tally(row[0], SeatLevel(row[1]), *map(int, row[2:])) for row in connection.execute(query)]
+
+
+BOARD: Final = (
+    matters.c.id, matters.c.subject, seats.c.deputy, deputies.c.name, seats.c.level, matters.c.town, seats.c.station,
+    seats.c.grid, matters.c.label, matters.c.due, matters.c.closed, matters.c.missed_from, matters.c.owed,
+    matters.c.arrivals,
+)  # fmt: skip
+
+
+def board(connection: Connection, scope: Scope, day: date, wanted: DutyFilter, part: Slice) -> Page[DutyLine]:
+    """Return the seats in their period, town by town."""
+    conditions = [matters.c.kind == MatterKind.VISIT, _is_wanted(wanted.period, day), matters_in(scope)]
+    if wanted.town:
+        conditions.append(matters.c.town == wanted.town)
+    if wanted.level:
+        conditions.append(matters.c.ladder == wanted.level)
+    if wanted.status:
+        conditions.append(standing(wanted.status, day))
+    if wanted.station:
+        conditions.append(seats.c.station == wanted.station)
+    if wanted.search:
+        pattern = like(wanted.search)
+        conditions.append(or_(deputies.c.name.like(pattern, escape="\\"), seats.c.id == wanted.search))
+    query = (
+        select(*BOARD)
+        .join(seats, seats.c.id == matters.c.subject)
+        .join(deputies, deputies.c.id == seats.c.deputy)
+        .where(*conditions)
+        .order_by(matters.c.town, matters.c.subject, matters.c.due)
+    )
+
+    def make(row: Any) -> DutyLine:
+        status = status_on(row.closed, row.missed_from, row.due, day)
+        cells: list[Any] = [*row[:4], SeatLevel(row.level), *row[5:10], status, row.owed, row.arrivals]
+        return DutyLine(*cells)
+
+    return read_page(connection, query, part, make)
+
+
+# One seat ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SeatCard:
+    """A seat and who sits on it."""
+
+    seat: Seat
+    name: str
+
+
+def find_seat(connection: Connection, scope: Scope, seat: str) -> SeatCard | None:
+    """Return a seat, if it is there and somebody may see it."""
+    query = select(deputies.c.name).join(seats, seats.c.deputy == deputies.c.id)
+    name = connection.execute(query.where(seats.c.id == seat, seats_in(scope))).scalar()
+    return SeatCard(facts.seats(connection, [seat])[0], name) if name is not None else None
+
+
+def visits_of(connection: Connection, scope: Scope, now: datetime, deputy: str, part: Slice) -> Page[Visit]:
+    """Return a deputy's visits known by now, the latest first."""
+    query = (
+        select(*(visits.c[f.name] for f in fields(Visit)))
+        .where(visits.c.deputy == deputy, visits.c.recorded_at <= now, visits_in(scope))
+        .order_by(visits.c.day.desc(), visits.c.id)
+    )
+    return read_page(connection, query, part, _visit)
+
+
+def _visit(row: Any) -> Visit:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public way in, whatever its name says
+    values["kind"] = VisitKind(values["kind"])
+    values["form"] = VisitForm(values["form"]) if values["form"] else None
+    return Visit(**values)
+
+
+def register(connection: Connection, scope: Scope, now: datetime, since: date, part: Slice) -> Page[Visit]:
+    """Return the visits since a day known by now, the latest first: the register of a station, a town, a deputy."""
+    query = (
+        select(*(visits.c[f.name] for f in fields(Visit)))
+        .where(visits.c.day >= since, visits.c.recorded_at <= now, visits_in(scope))
+        .order_by(visits.c.day.desc(), visits.c.id)
+    )
+    return read_page(connection, query, part, _visit)
+
+
+def leaves_of(connection: Connection, now: datetime, deputy: str) -> list[Leave]:
+    """Return a deputy's leaves known by now, the latest first; whose seat somebody may see, their leaves he may see."""
+    query = select(*(leaves.c[f.name] for f in fields(Leave))).where(
+        leaves.c.deputy == deputy, leaves.c.recorded_at <= now
+    )
+    return [Leave(**row) for row in connection.execute(query.order_by(leaves.c.begins.desc())).mappings()]
+
+
+# Who may be chosen in a form ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A deputy as a form offers him."""
+
+    deputy: str
+    name: str
+    town: str
+    station: str | None
+    grid: str | None
+
+
+CHOICE: Final = (deputies.c.id, deputies.c.name, seats.c.town, seats.c.station, seats.c.grid)
+
+
+def choices(connection: Connection, scope: Scope, day: date, search: str, limit: int) -> list[Choice]:
+    """Return some of the sitting deputies whose seat somebody may see, by town and seat; a name holds `search`."""
+    sitting = and_(seats.c.begins <= day, or_(seats.c.ends.is_(None), seats.c.ends >= day))
+    query = (
+        select(*CHOICE)
+        .join(seats, seats.c.deputy == deputies.c.id)
+        .where(sitting, seats_in(scope))
+        .order_by(seats.c.town, seats.c.id)
+    )
+    if search:
+        query = query.where(or_(deputies.c.name.like(like(search), escape="\\"), deputies.c.id == search))
+    return [Choice(*row) for row in connection.execute(query.limit(limit))]
+
+
+def find_deputies(connection: Connection, scope: Scope, text: str) -> Sequence[Choice]:
+    """Return the seats of the deputies with this id or name that somebody may see; more than one may share a name."""
+    query = (
+        select(*CHOICE)
+        .join(seats, seats.c.deputy == deputies.c.id)
+        .where(or_(deputies.c.id == text, deputies.c.name == text), seats_in(scope))
+        .order_by(deputies.c.id, seats.c.id)
+    )
+    return [Choice(*row) for row in connection.execute(query)]
+
+
+def names_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of some deputies."""
+    query = select(deputies.c.id, deputies.c.name).where(deputies.c.id.in_(ids))
+    return dict(connection.execute(query).all()) if ids else {}
+
+
+def is_recorded(connection: Connection, table: str, ident: str) -> bool:
+    """Say whether a visit or a leave is on record."""
+    return connection.execute(select(FACTS[table].c.id).where(FACTS[table].c.id == ident)).first() is not None

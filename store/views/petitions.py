@@ -1,0 +1,152 @@
+"""Which residents' opinions are there, where does each stand, and what does one say?
+
+A confidential opinion gives its number alone to whoever it is not open to (R5.10): its words are left out where the
+query is made. The petitioner's name and number come by one statement of their own, for a look that is audited.
+Callers: web/pages/petitions.py.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+
+from rules.facts import PetitionLevel, local_day
+from rules.matters import MatterKind, Status
+from rules.petitions import Stage
+from store.schema import FACTS, matters
+from store.scoping import Scope, petitions_in, petitions_open_to
+from store.views.matters import live, rank_of, standing, status_on
+from store.views.paging import Page, Slice, like, read_page
+
+petitions, deputies = FACTS["petitions"], FACTS["deputies"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetitionFilter:
+    """What is looked for among the opinions; `status`: open, overdue or closed."""
+
+    search: str = ""
+    town: str = ""
+    level: str = ""
+    stage: str = ""
+    status: str = ""
+    deputy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PetitionLine:
+    """An opinion as a list shows it; `title` is None where it is not open."""
+
+    id: str
+    town: str
+    deputy: str | None
+    deputy_name: str | None
+    level: PetitionLevel
+    confidential: bool
+    recorded_at: datetime
+    title: str | None
+    stage: str  #: empty: closed
+    responsible: str | None
+    due: date | None
+    status: Status | None
+    rank: int | None
+
+
+def _is_open_stage() -> ColumnElement[bool]:
+    return and_(matters.c.kind == MatterKind.PETITION, matters.c.subject == petitions.c.id, matters.c.closed.is_(None))
+
+
+def _title(scope: Scope) -> Any:
+    return case((petitions_open_to(scope), petitions.c.title), else_=None)
+
+
+def list_petitions(
+    connection: Connection, scope: Scope, now: datetime, wanted: PetitionFilter, part: Slice
+) -> Page[PetitionLine]:
+    """Return the opinions that are known by now and that somebody may know of, the last registered first."""
+    day = local_day(now)
+    query = (
+        select(
+            petitions.c.id,
+            petitions.c.town,
+            petitions.c.deputy,
+            deputies.c.name,
+            petitions.c.level,
+            petitions.c.confidential,
+            petitions.c.recorded_at,
+            _title(scope),
+            matters.c.stage,
+            matters.c.responsible,
+            matters.c.due,
+            matters.c.missed_from,
+            case((matters.c.id.is_not(None), rank_of()), else_=None),
+        )
+        .outerjoin(matters, _is_open_stage())
+        .outerjoin(deputies, deputies.c.id == petitions.c.deputy)
+        .where(petitions.c.recorded_at <= now, petitions_in(scope), *_conditions(scope, day, wanted))
+        .order_by(petitions.c.recorded_at.desc(), petitions.c.id.desc())
+    )
+
+    def make(row: Any) -> PetitionLine:
+        status = status_on(None, row[11], row[10], day) if row[10] else None
+        cells: list[Any] = [*row[:4], PetitionLevel(row[4]), *row[5:8], row[8] or "", *row[9:11], status, row[12]]
+        return PetitionLine(*cells)
+
+    return read_page(connection, query, part, make)
+
+
+def _conditions(scope: Scope, day: date, wanted: PetitionFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.search:
+        pattern = like(wanted.search)
+        words = and_(petitions.c.title.like(pattern, escape="\\"), petitions_open_to(scope))
+        found.append(or_(petitions.c.id.like(pattern, escape="\\"), words))
+    if wanted.town:
+        found.append(petitions.c.town == wanted.town)
+    if wanted.deputy:
+        found.append(petitions.c.deputy == wanted.deputy)
+    if wanted.level:
+        found.append(petitions.c.level == wanted.level)
+    if wanted.stage:
+        found.append(matters.c.id.is_(None) if wanted.stage == Stage.CLOSED else matters.c.stage == wanted.stage)
+    match wanted.status:
+        case "closed":
+            found.append(matters.c.id.is_(None))
+        case "open":
+            found.append(live(day))
+        case "overdue":
+            found.append(standing(Status.OVERDUE, day))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Admittance:
+    """Whether somebody may know of an opinion, and whether he may read it."""
+
+    is_open: bool
+
+
+def admit(connection: Connection, scope: Scope, petition: str) -> Admittance | None:
+    """Say what somebody may see of an opinion; None: it is not there, or not for him to know of."""
+    query = select(case((petitions_open_to(scope), 1), else_=0)).where(petitions.c.id == petition, petitions_in(scope))
+    found = connection.execute(query).scalar()
+    return None if found is None else Admittance(bool(found))
+
+
+def next_number(connection: Connection, year: int) -> str:
+    """Return the register number after the year's last, in the series `GH2026-0001`."""
+    series = f"GH{year}-"
+    length = func.length(petitions.c.id)
+    in_series = and_(petitions.c.id > series, petitions.c.id < f"{series}:")
+    query = select(petitions.c.id).where(in_series).order_by(length.desc(), petitions.c.id.desc())
+    for last in connection.execute(query.limit(50)).scalars():
+        number = str(last).removeprefix(series)
+        if number.isascii() and number.isdecimal():
+            return f"{series}{int(number) + 1:04d}"
+    return f"{series}0001"
+
+
+def is_registered(connection: Connection, petition: str) -> bool:
+    """Say whether a register number is taken."""
+    return connection.execute(select(petitions.c.id).where(petitions.c.id == petition)).first() is not None

@@ -50,7 +50,7 @@ def check(
         )
         examination.read()
         judgement = examination.judge()
-        streamed = {table: list(examination.stream(table, judgement)) for table in STREAMED}
+        streamed = {table: list(examination.rows(table, judgement)) for table in STREAMED}
     faults = examination.faults(judgement)
     refused = {row_key(fault) for fault in faults}
     refused |= examination.hear(judgement, refused)

@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
+from intake.bombs import refuse_endless_line
 from intake.columns import Table
 from intake.encoding import Encodings
 from intake.faults import Where
@@ -34,6 +35,7 @@ def _open_csv(file: Path, table: Table, source: Source, encodings: Encodings) ->
     where = Where(table.name, file.name)
     source.meter.total += file.stat().st_size
     try:
+        refuse_endless_line(file)
         encoding = encodings.of(file)
         header_row, headings = next(_csv_rows(file, encoding, table.name, source.meter), (0, ()))
     except Broken as err:

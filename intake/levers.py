@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from store import audit, notices, outbox
+from rules.facts import local_day
+from store import audit, gateways, notices, outbox
 
 BY_HAND: Final = "held by an operator"
 
@@ -39,7 +40,8 @@ def set_held(connection: Connection, *, held: bool, actor: str, at: datetime, re
     if held:
         outbox.hold(connection, reason, at)
     else:
-        outbox.release(connection, at)
+        # What the daily total held is let go too: an operator has looked at it.
+        gateways.allow_more(connection, local_day(at), outbox.release(connection, at))
     audit.append(connection, at=at, actor=actor, action="hold" if held else "release", subject="sending")
     counts = outbox.count_by_state(connection)
     return counts.get("due", 0) + counts.get("held", 0)

@@ -10,21 +10,17 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from openpyxl import load_workbook
 from openpyxl.cell import Cell
 from openpyxl.cell.read_only import EmptyCell, ReadOnlyCell
-from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
+from intake.bombs import open_watched, watched_rows
 from intake.faults import Where
-from intake.sources import Broken, Cells, Meter, Naming, Source, Unopenable, add_sheet, table_names, unopenable
+from intake.sources import Broken, Cells, Meter, Naming, Source, Unopenable, add_sheet, table_names
 from intake.values import FormulaError
 
-LARGEST_WORKBOOK: Final = 2 * 1024**3  #: bytes, unpacked
-LARGEST_RATIO: Final = 200
-SMALL_MEMBER: Final = 10 * 1024**2  #: bytes; below it a high ratio does no harm
 PACKED_ROW: Final = 30.0  #: bytes of a row in a workbook that does not say how many it has
 LAST_SHEET_ROW: Final = 1_048_576
 
@@ -34,11 +30,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")
 
 def open_workbook(path: Path) -> Source:
     """Look at the sheets of a workbook. Raises Unopenable."""
-    _refuse_bomb(path)
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, KeyError, ValueError, OSError, SyntaxError) as err:
-        raise unopenable(path, f"cannot be opened as an XLSX workbook ({err}); save it anew as XLSX") from err
+    book = open_watched(path)
     source = Source(path, Meter(total=path.stat().st_size), book=book)
     sheets = [sheet for sheet in book.worksheets if isinstance(sheet, ReadOnlyWorksheet)]
     declared = sum(sheet.max_row or 0 for sheet in sheets)
@@ -77,9 +69,8 @@ def _open_sheet(sheet: ReadOnlyWorksheet, naming: Naming, bytes_a_row: float) ->
 def _sheet_rows(sheet: ReadOnlyWorksheet, table: str, meter: Meter, bytes_a_row: float) -> Iterator[tuple[int, Cells]]:
     """Yield the rows of a sheet from its headings on; a formula counts as the value last computed."""
     number = 0
-    untyped: Any = sheet  # the stubs know no read-only cells
     try:
-        for number, cells in enumerate(untyped.iter_rows(), 1):
+        for number, cells in enumerate(watched_rows(sheet), 1):
             if number > LAST_SHEET_ROW:
                 raise Broken(number, f"lies beyond the last row of a sheet, {LAST_SHEET_ROW}")
             values = [_value_of(cell) for cell in cells]
@@ -97,19 +88,3 @@ def _sheet_rows(sheet: ReadOnlyWorksheet, table: str, meter: Meter, bytes_a_row:
 
 def _value_of(cell: Cell | EmptyCell | ReadOnlyCell) -> object:
     return FormulaError(str(cell.value)) if cell.data_type == "e" else cell.value
-
-
-def _refuse_bomb(path: Path) -> None:
-    """Refuse a file whose declared contents would fill the memory, before any of it is unpacked."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError) as err:
-        raise unopenable(path, "is not an XLSX workbook; open it in a spreadsheet and save it as XLSX") from err
-    total = sum(member.file_size for member in members)
-    if total > LARGEST_WORKBOOK:
-        raise unopenable(path, f"unpacks to {total:,} bytes; want at most {LARGEST_WORKBOOK:,}")
-    for member in members:
-        if member.file_size > max(SMALL_MEMBER, LARGEST_RATIO * member.compress_size):
-            ratio = f"{LARGEST_RATIO} to 1"
-            raise unopenable(path, f"is packed more than {ratio} ({member.filename}): not a workbook that people fill")

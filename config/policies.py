@@ -4,6 +4,7 @@ The defaults of config/policy.toml, over them the file named by DUBAN_POLICY or 
 (DUBAN_POLICY__DUTY__PERIOD=rolling), and `--set`. Callers: the processes, `duban simulate`.
 """
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from functools import reduce
@@ -64,3 +65,24 @@ def load_policy(
     ]
     tree = reduce(laid_over, layers, defaults("policy.toml"))
     return validated(Policy, tree, {key: name for name, key in named.items()})
+
+
+def with_changes(policy: Policy, changes: Mapping[str, str]) -> Policy:
+    """Return a policy with some keys changed, their values written as in a file of settings.
+
+    Raises WrongSettings for a wrong key or value.
+    """
+    layers = [at_path(full_key(key), toml_value(value)) for key, value in changes.items()]
+    return validated(Policy, reduce(laid_over, layers, policy.model_dump(mode="json", by_alias=True)))
+
+
+def as_changes(policy: Policy) -> dict[str, str]:
+    """Return every key with its value, written as in a file of settings; one that is not set has an empty value."""
+    tree = policy.model_dump(mode="json", by_alias=True)
+    return {key: _written(reduce(lambda part, name: part[name], key.split("."), tree)) for key in KEYS}
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from actors.bells import Watch, embedded_broker, hang_bells, redis_broker
-from actors.calendar_watch import notice_change
 from actors.desks import Desks, note_start
 from config.services import Services, open_services
 from daemon import watchdog
@@ -62,8 +61,9 @@ def prepare(services: Services) -> date:
     with services.engine.begin() as connection:
         migrating.migrate(connection)
         installation.put_new(connection, installation.IDENTITY, services.new_attempt()[:IDENTITY_LENGTH])
-        notice_change(connection, services.calendar, services.policy)
-        return Desks(services).of(connection).start_on
+        desks = Desks(services)
+        desks.note_terms(connection)
+        return desks.of(connection).start_on
 
 
 @contextmanager

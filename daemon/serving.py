@@ -20,6 +20,7 @@ from config.layers import WrongSettings
 from config.services import Services, open_services
 from config.settings import load_settings
 from daemon.logs import log_as_json
+from daemon.policies import Rehearser
 from daemon.processes import WrongClock, claim_for_clock, stop_on_signals
 from store import accounts, idempotency, migrating
 from web.app import make_app
@@ -52,7 +53,7 @@ def run_web(*, host: str = LOOPBACK, port: int | None = None) -> None:
     """Serve console, API and webhooks until SIGTERM."""
     log_as_json()
     stopping = stop_on_signals()
-    services = open_services(load_settings(port=port))
+    services = open_services(load_settings(sends=False, port=port))
     if services.clock.is_drill:
         raise WrongClock("a drill has one clock, so it runs in one process: duban up; or unset DUBAN_CLOCK")
     with services.engine.begin() as connection:
@@ -69,7 +70,8 @@ def run_web(*, host: str = LOOPBACK, port: int | None = None) -> None:
 def serving(services: Services, desks: Desks, host: str = LOOPBACK) -> Iterator[Address]:
     """Serve in a thread; on leaving, let the answers in hand end."""
     listening = _listen(host, services.settings.port)
-    server = uvicorn.Server(_config(services, desks))
+    rehearser = Rehearser(services.settings)
+    server = uvicorn.Server(_config(services, desks, rehearser))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web")
     with services.engine.begin() as connection:
         before = services.clock.now() - in_real_time(services, idempotency.KEPT)
@@ -82,11 +84,12 @@ def serving(services: Services, desks: Desks, host: str = LOOPBACK) -> Iterator[
         server.should_exit = True
         thread.join()
         listening.close()
+        rehearser.close()
 
 
-def _config(services: Services, desks: Desks) -> uvicorn.Config:
+def _config(services: Services, desks: Desks, rehearser: Rehearser) -> uvicorn.Config:
     return uvicorn.Config(
-        make_app(services, desks),
+        make_app(services, desks, rehearser),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -270,6 +270,12 @@ def tried(connection: Connection, of: Sequence[int]) -> dict[int, int]:
     return dict(connection.execute(query).all()) if of else {}
 
 
+def have_left(connection: Connection, of: Sequence[int]) -> set[int]:
+    """Return those of some messages of which an attempt is known to have got through."""
+    query = select(attempts.c.message).where(attempts.c.message.in_(of), attempts.c.outcome == "accepted")
+    return set(connection.execute(query).scalars()) if of else set()
+
+
 def silent(connection: Connection, gateway: str, since: datetime, limit: int) -> list[str]:
     """Return a gateway's ids of messages of which it has told nothing since, the oldest first."""
     query = (

@@ -1,0 +1,56 @@
+"""Does the web process do the same on SQLite and PostgreSQL? One way through each of its parts."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.actors.installations import Installation
+from tests.web.browsers import BASE, NOW, PASSWORD, Browser, csrf_in, small_record
+from tests.web.test_api import VISIT, Program
+from tests.web.test_health import numbers
+from tests.web.test_webhooks import MUNICIPAL, Twilio, give_numbers, holds
+from web.app import make_app
+from web.signing_in import TRIES_PER_ACCOUNT
+
+
+@pytest.fixture
+def house(engine):
+    made = Installation(engine, start=NOW.date())
+    made.keep(small_record())
+    made.run("03-02 09:59", sends=False)
+    return made
+
+
+def test_a_write_is_done_once_and_lists_are_read_to_their_end(house, app):
+    program = Program(house, app)
+    assert len({program.post("/visits", VISIT, key="k").text for _ in range(2)}) == 1
+    house.run("03-12 10:00", sends=False)
+    for name in ("matters", "notices"):
+        whole = program.get(f"/{name}").json()[name]
+        page = program.get(f"/{name}", limit=3).json()
+        rest = program.get(f"/{name}", cursor=page["next"]).json()[name]
+        assert [*page[name], *rest] == whole
+    assert program.get("/matters/petition:P1:assign:1").json()["status"] == "overdue"
+    assert program.post("/visits", VISIT | {"note": "a\x00b"}).status_code == 409
+
+
+def test_people_come_in_and_tries_are_counted(house, app):
+    operator = Browser(house, app, "operator", account="chen")
+    assert operator.post("/sign-out").status_code == 303
+    client = TestClient(app, base_url=BASE, follow_redirects=False)
+    statuses = []
+    for password in [*["wrong wrong"] * TRIES_PER_ACCOUNT, PASSWORD]:
+        data = {"csrf": csrf_in(client.get("/sign-in").text), "account": "chen\x00", "password": password}
+        statuses.append(client.post("/sign-in", data=data).status_code)
+    assert statuses == [*[401] * TRIES_PER_ACCOUNT, 429]
+
+
+def test_a_reply_acknowledges_and_the_numbers_tell(house):
+    give_numbers(house)
+    twilio = Twilio(house)
+    house.run("03-10 10:00")
+    assert twilio.sends_in("到站").startswith("已登记")
+    assert twilio.sends_in("1", sender=MUNICIPAL).startswith("已登记批示")
+    assert [office for _, office in holds(house)] == ["MUN"] * 3
+    client = TestClient(make_app(house.services, house.desks), base_url=BASE)
+    assert numbers(client)["duban_replies", "acknowledge", "acknowledged"] == 1
+    assert client.get("/readyz").json()["reasons"] == []

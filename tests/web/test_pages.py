@@ -1,0 +1,578 @@
+"""What does each of the console's pages show to whom, and what do its forms change?"""
+
+from datetime import date, timedelta
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import select
+
+from rules.facts import PetitionLevel
+from store import audit, facts, findings
+from store.schema import FACTS
+from store.schema import findings as findings_table
+from tests.rules.builders import at
+from tests.web.browsers import RESIDENT, RESIDENT_MOBILE
+
+ROLES = {
+    "operator": {},
+    "municipal": {},
+    "town": {"office": "T1"},
+    "station": {"office": "V1"},
+    "deputy": {"deputy": "DA"},
+}
+ALL = tuple(ROLES)
+SUPERVISORS = ("operator", "municipal", "town")
+PAGES = [
+    ("/", SUPERVISORS),
+    ("/duty", ALL),
+    ("/duty/S1", ("operator", "town", "station", "deputy")),
+    ("/petitions", ALL),
+    ("/petitions/P1", ("operator", "town", "station", "deputy")),
+    ("/projects", ALL),
+    ("/projects/J1", ALL),
+    ("/matters", ALL),
+    ("/matters/visit:S1:2026-03", ("operator", "town", "station", "deputy")),
+    ("/matters/milestone:J1:1", ALL),
+    ("/register", ("operator", "town", "station", "deputy")),
+    ("/register/opinion", ("operator", "town", "station", "deputy")),
+    ("/register/reception?deputy=DA", ("operator", "town", "station", "deputy")),
+    ("/register/log?deputy=DA", ("operator", "town", "station", "deputy")),
+    ("/register/leave?deputy=DA", ("operator", "town", "station", "deputy")),
+    ("/messages", (*SUPERVISORS, "deputy")),
+    ("/sandbox", ("operator",)),
+    ("/findings", SUPERVISORS),
+    ("/audit", ("operator", "municipal")),
+    ("/report", ("operator", "municipal")),
+    ("/report/2026-03", ("operator", "municipal")),
+]
+
+
+@pytest.fixture
+def somebody(browser):
+    return lambda role: browser(role, **ROLES[role])
+
+
+def entries(house):
+    with house.engine.begin() as connection:
+        return [(row["action"], row["subject"]) for row in reversed(audit.latest(connection, 100))]
+
+
+def row_of(house, table, ident):
+    with house.engine.begin() as connection:
+        return connection.execute(select(FACTS[table]).where(FACTS[table].c.id == ident)).first()
+
+
+def count(house, table):
+    with house.engine.begin() as connection:
+        return len(list(facts.load(connection, table)))
+
+
+# Who sees what -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("page", "roles"), PAGES)
+def test_a_page_is_there_for_its_roles_alone(somebody, role, page, roles):
+    answer = somebody(role).get(page)
+    if role in roles:
+        assert answer.status_code == 200
+        assert "督办" in answer.text
+    elif page == "/":
+        assert (answer.status_code, answer.headers["location"]) == (303, "/duty")
+    else:
+        assert answer.status_code in (403, 404)
+
+
+@pytest.mark.parametrize("page", [page for page, _ in PAGES])
+def test_nobody_sees_a_page_without_signing_in(client, page):
+    answer = client.get(page)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/sign-in")
+
+
+FORMS = [
+    "/petitions/P2/events",
+    "/petitions/P2/resident",
+    "/projects/J1/events",
+    "/matters/visit:S2:2026-03/acknowledge",
+    "/register/reception",
+    "/register/log",
+    "/register/leave",
+    "/register/opinion",
+    "/messages/1/retry",
+    "/sending",
+    "/findings/1/done",
+]
+
+
+@pytest.mark.parametrize("page", FORMS)
+def test_a_form_that_is_not_ours_changes_nothing(somebody, house, page):
+    browser = somebody("operator")
+    before = house.dump()
+    assert browser.client.post(page, data={"event": "withdrawn", "held": "yes"}).status_code == 403
+    assert house.dump() == before
+
+
+@pytest.mark.parametrize("role", ["town", "station", "deputy"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/petitions/P2",
+        "/petitions/P2?format=csv",
+        "/duty/S2",
+        "/matters/visit:S2:2026-03",
+        "/matters/petition:P2:assign:1",
+        "/petitions/%50%32",
+        "/sandbox/letters/1",
+    ],
+)
+def test_no_address_leads_to_another_town(somebody, role, page):
+    assert somebody(role).get(page).status_code in (403, 404)
+
+
+@pytest.mark.parametrize("role", ["town", "station", "deputy"])
+@pytest.mark.parametrize(
+    "page",
+    ["/", "/duty", "/petitions", "/petitions?town=T2", "/petitions?q=噪音", "/petitions?deputy=DB", "/projects",
+     "/matters", "/matters?town=T2", "/register", "/register?q=代表DB", "/messages", "/messages?person=deputy:DB",
+     "/findings?town=T2"],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["", "csv"])
+def test_a_list_shows_nothing_of_another_town(somebody, role, page, form):
+    text = somebody(role).get(page, params={"format": form} if form else None).text
+    for word in ("P2", "噪音扰民", "S2", "机构T2", "deputy:DB"):
+        assert word not in text.replace(quote("代表DB"), "")
+
+
+@pytest.mark.parametrize("role", ["town", "station", "deputy"])
+@pytest.mark.parametrize(
+    ("page", "data"),
+    [
+        ("/petitions/P2/events", {"event": "withdrawn"}),
+        ("/petitions/P2/resident", {}),
+        ("/matters/visit:S2:2026-03/acknowledge", {"office": "T2"}),
+        ("/register/reception", {"deputy": "DB", "ticket": "a" * 24, "date": "2026-03-02", "place": "V3"}),
+        ("/register/leave", {"deputy": "DB", "ticket": "a" * 24, "from": "2026-03-02", "to": "2026-03-09"}),
+        ("/messages/1/retry", {}),
+        ("/sending", {"held": "yes"}),
+        ("/findings/1/done", {}),
+    ],
+)
+def test_no_form_changes_another_town(somebody, house, role, page, data):
+    browser = somebody(role)
+    before = house.dump()
+    assert browser.post(page, data).status_code in (403, 404, 422)
+    assert house.dump() == before
+
+
+def test_the_municipality_has_counts_of_all_towns_but_only_what_climbed(somebody):
+    browser = somebody("municipal")
+    assert "机构T1" in browser.get("/").text
+    assert "机构T2" in browser.get("/duty").text
+    assert "P1" not in browser.get("/petitions").text
+
+
+@pytest.mark.parametrize(("role", "reads"), [("operator", False), ("station", False), ("town", True), ("deputy", True)])
+def test_a_confidential_opinion_is_its_number_alone_to_outsiders(somebody, role, reads):
+    browser = somebody(role)
+    pages = [browser.get(page).text for page in ("/petitions", "/petitions/P3", "/petitions?format=csv")]
+    assert all("P3" in text for text in pages)
+    assert all(("举报某干部" in text) is reads for text in pages)
+    assert ("P3" in browser.get("/petitions?q=举报").text) is reads
+
+
+def test_the_resident_shows_after_a_look_that_is_on_record(somebody, house):
+    browser = somebody("town")
+    for page in ("/petitions/P1", "/petitions", "/petitions?format=csv", "/petitions?format=xlsx"):
+        content = browser.get(page).content
+        assert RESIDENT.encode() not in content
+        assert RESIDENT_MOBILE.encode() not in content
+    before = len(entries(house))
+    shown = browser.post("/petitions/P1/resident").text
+    assert RESIDENT in shown
+    assert RESIDENT_MOBILE in shown
+    assert entries(house)[before:] == [("look", "petition:P1")]
+
+
+def test_a_confidential_resident_is_not_shown_to_operators(somebody, house):
+    answer = somebody("operator").post("/petitions/P3/resident")
+    assert answer.status_code == 404
+    assert ("look", "petition:P3") not in entries(house)
+
+
+# An opinion's way --------------------------------------------------------------------------
+
+
+def test_an_opinion_goes_round_the_closed_loop(somebody, house):
+    town, deputy = somebody("town"), somebody("deputy")
+    steps = [
+        (town, {"event": "assigned", "office": "DT", "note": "请尽快"}),
+        (town, {"event": "accepted"}),
+        (town, {"event": "handled", "note": "已修好"}),
+        (deputy, {"event": "verified", "result": "ok"}),
+        (deputy, {"event": "fed_back", "result": "satisfied"}),
+    ]
+    for minute, (browser, data) in enumerate(steps, 1):
+        house.clock.instant = at("03-02 10:00") + timedelta(minutes=minute)
+        answer = browser.post("/petitions/P1/events", data)
+        assert (answer.status_code, answer.headers.get("location")) == (303, "/petitions/P1"), answer.text
+    text = town.get("/petitions/P1").text
+    assert text.count('class="done"><b>') == 6
+    assert "已修好" in text
+    house.run("03-02 10:06")
+    assert "/petitions/P1" not in town.get("/petitions?status=open").text
+    assert "/petitions/P1" in town.get("/petitions?status=closed").text
+    assert [action for action, _ in entries(house)].count("petition-event") == 5
+
+
+def test_the_page_tells_why_the_date_is_what_it_is(somebody):
+    text = somebody("town").get("/petitions/P1").text
+    assert "自2026-03-02（不计当日）起第3个工作日，为2026-03-05。" in text
+    assert text.count("<em>第") == 3
+    assert "逾期提示责任方" in text
+    assert "将提示" in text
+
+
+def test_only_what_the_stage_admits_is_offered(somebody):
+    text = somebody("town").get("/petitions/P1").text
+    offered = [kind for kind in ("assigned", "accepted", "handled", "raised", "withdrawn", "acknowledged", "verified")
+               if f'name="event" value="{kind}"' in text]  # fmt: skip
+    assert offered == ["assigned", "raised", "withdrawn"]
+    assert 'name="event"' not in somebody("deputy").get("/petitions/P1").text
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "says"),
+    [
+        ({"event": "handled", "note": "打好的字"}, 422, "请从列表中选择"),
+        ({"event": "assigned", "note": "打好的字"}, 422, "请填写此项"),
+        ({"event": "assigned", "office": "DT2", "note": "打好的字"}, 422, "请从列表中选择"),
+        ({"event": "assigned", "office": "DT", "until": "2026-02-01", "note": "打好的字"}, 409, "2026-03-02"),
+        ({"event": "assigned", "office": "DT", "until": "x", "note": "打好的字"}, 422, "日期应如"),
+        ({"event": "assigned", "office": "DT", "at": "2027-01-01T09:00", "note": "打好的字"}, 422, "不能晚于现在"),
+        ({"event": "assigned", "office": "DT", "at": "2026-03-01T09:00", "note": "打好的字"}, 409, "at"),
+        ({"event": "withdrawn", "note": "打好的字" + "长" * 3000}, 422, "最多2000个字"),
+        ({"event": "nonsense"}, 422, "请从列表中选择"),
+        ({}, 422, "请填写此项"),
+    ],
+)
+def test_what_is_refused_changes_nothing_and_loses_nothing(somebody, house, data, status, says):
+    browser = somebody("town")
+    before = house.dump()
+    answer = browser.post("/petitions/P1/events", data)
+    assert answer.status_code == status
+    assert says in answer.text
+    assert house.dump() == before
+    if data.get("event") in ("assigned", "withdrawn"):
+        assert "打好的字" in answer.text
+
+
+def test_an_overdue_opinion_is_acknowledged_by_the_office_above(somebody, house):
+    house.run("03-06 10:00")
+    municipal, operator = somebody("municipal"), somebody("operator")
+    assert municipal.get("/petitions/P1").status_code == 404  # it has not climbed
+    assert 'value="acknowledged"' in operator.get("/petitions/P1").text
+    answer = operator.post("/petitions/P1/events", {"event": "acknowledged", "office": "MUN", "note": "已知"})
+    assert answer.status_code == 303
+    house.clock.instant += timedelta(minutes=1)
+    assert "上报暂缓至 2026-03-11" in operator.get("/matters/petition:P1:assign:1").text
+
+
+def test_a_raised_opinion_comes_to_the_municipality(somebody):
+    assert somebody("town").post("/petitions/P1/events", {"event": "raised", "level": "municipal"}).status_code == 303
+    # The municipal office's own matter is stored with the next step; the facts are shown at once.
+
+
+# Matters -----------------------------------------------------------------------------------
+
+
+def test_an_overdue_matter_is_acknowledged_in_an_offices_own_name(somebody, house):
+    house.run("04-02 10:00")
+    town = somebody("town")
+    matter = "/matters/milestone:J1:1"
+    assert town.post(f"{matter}/acknowledge", {"office": "MUN"}).status_code == 422
+    assert town.post(f"{matter}/acknowledge", {"office": "T1"}).status_code == 303
+    assert ("acknowledge", "milestone:J1:1") in entries(house)
+    assert count(house, "acknowledgements") == 1
+
+
+def test_a_matter_that_is_in_time_is_not_acknowledged(somebody, house):
+    assert somebody("town").post("/matters/milestone:J1:1/acknowledge", {"office": "T1"}).status_code == 422
+    assert count(house, "acknowledgements") == 0
+
+
+@pytest.mark.parametrize("matter", ["milestone:J1:9", "milestone:J9:1", "nonsense", "petition:P1", ":::", "a/b/c"])
+def test_a_matter_that_is_not_there_is_404(somebody, matter):
+    assert somebody("operator").get(f"/matters/{matter}").status_code == 404
+
+
+# Projects ----------------------------------------------------------------------------------
+
+
+def test_a_project_goes_from_groundbreaking_to_acceptance(somebody, house):
+    town, deputy = somebody("town"), somebody("deputy")
+    steps = [
+        (town, {"event": "replan", "seq": "2", "date": "2026-07-15", "reason": "连续降雨"}),
+        (town, {"event": "done", "seq": "1"}),
+        (deputy, {"event": "inspected"}),
+        (town, {"event": "done", "seq": "2", "date": ""}),
+    ]
+    for minute, (browser, data) in enumerate(steps, 1):
+        house.clock.instant = at("03-02 10:00") + timedelta(minutes=minute)
+        assert browser.post("/projects/J1/events", data).status_code == 303
+    text = town.get("/projects/J1").text
+    assert "连续降雨" in text
+    assert "2026-06-30" in text
+    assert text.count("已办结") == 3  # two milestones, one inspection
+    assert "已取消" in text  # the inspection that acceptance ends
+
+
+@pytest.mark.parametrize(
+    ("role", "data", "status"),
+    [
+        ("town", {"event": "done", "seq": "2"}, 409),
+        ("town", {"event": "done"}, 422),
+        ("town", {"event": "replan", "seq": "1", "date": "2026-05-01"}, 422),
+        ("town", {"event": "replan", "seq": "1", "date": "2026-03-31", "reason": "无"}, 409),
+        ("town", {"event": "inspected"}, 409),
+        ("deputy", {"event": "done", "seq": "1"}, 422),
+        ("municipal", {"event": "inspected"}, 422),
+    ],
+)
+def test_progress_that_does_not_hold_is_refused(somebody, house, role, data, status):
+    browser = somebody(role)
+    before = house.dump()
+    answer = browser.post("/projects/J1/events", data)
+    assert answer.status_code == status
+    assert "没有保存" in answer.text
+    assert house.dump() == before
+
+
+# The register ------------------------------------------------------------------------------
+
+RECEPTION = {
+    "ticket": "0123456789abcdef01234567",
+    "deputy": "DA",
+    "date": "2026-03-02",
+    "place": "G1",
+    "voters": "7",
+    "note": "雨天",
+    "title": "井盖破损",
+    "number": "GH2026-0001",
+    "level": "town",
+    "petitioner": "居民乙",
+    "petitioner_mobile": "13700000002",
+}
+
+
+@pytest.mark.parametrize("role", ["operator", "town", "station", "deputy"])
+def test_one_form_records_the_visit_and_the_opinion_raised(somebody, house, role):
+    browser = somebody(role)
+    assert browser.post("/register/reception", RECEPTION).status_code == 303
+    visit = row_of(house, "visits", f"W{RECEPTION['ticket']}")
+    assert (visit.deputy, visit.day, visit.kind, visit.place) == ("DA", date(2026, 3, 2), "grid", "G1")
+    assert (visit.form, visit.voters, visit.opinions) == ("reception", 7, 1)
+    opinion = row_of(house, "petitions", "GH2026-0001")
+    assert (opinion.town, opinion.deputy, opinion.found_on) == ("T1", "DA", date(2026, 3, 2))
+    assert opinion.level == PetitionLevel.TOWN
+    assert ("petition", "petition:GH2026-0001") in entries(house)
+
+
+def test_a_form_sent_twice_records_once(somebody, house):
+    browser = somebody("town")
+    plain = {k: v for k, v in RECEPTION.items() if k not in ("title", "number")}
+    before = count(house, "visits")
+    for _ in range(2):
+        assert browser.post("/register/log", plain | {"form": "patrol"}).status_code == 303
+    assert count(house, "visits") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"date": "2026-03-03"}, "date"),
+        ({"date": ""}, "date"),
+        ({"place": ""}, "place"),
+        ({"place": "V3"}, "place"),
+        ({"place": "other", "other": "不存在"}, "other"),
+        ({"voters": "-1"}, "voters"),
+        ({"voters": "1e9"}, "voters"),
+        ({"number": "P1"}, "number"),
+        ({"level": "province"}, "level"),
+        ({"petitioner_mobile": "12345"}, "petitioner_mobile"),
+        ({"title": "长" * 201}, "title"),
+        ({"ticket": "../../x"}, ""),
+    ],
+)
+def test_a_reception_that_does_not_hold_records_neither_visit_nor_opinion(somebody, house, changes, field):
+    browser = somebody("town")
+    before = house.dump()
+    answer = browser.post("/register/reception", RECEPTION | changes)
+    assert answer.status_code == 422
+    assert house.dump() == before
+    assert not field or f'href="#{field}"' in answer.text
+    assert "雨天" in answer.text
+    assert "居民乙" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("V2", "station"), ("机构V2", "station"), ("二网格", "grid"), ("G1aa", "grid")]
+)
+def test_another_place_is_named_by_id_or_name(somebody, house, text, kind):
+    data = {k: v for k, v in RECEPTION.items() if k != "title"} | {"place": "other", "other": text}
+    assert somebody("town").post("/register/reception", data).status_code == 303
+    assert row_of(house, "visits", f"W{RECEPTION['ticket']}").kind == kind
+
+
+def test_a_leave_is_recorded(somebody, house):
+    data = {
+        "ticket": "f" * 24,
+        "deputy": "DA",
+        "from": "2026-03-02",
+        "to": "2026-03-20",
+        "reason": "学习",
+        "approver": "某",
+    }
+    browser = somebody("town")
+    assert browser.post("/register/leave", data).status_code == 303
+    assert row_of(house, "leaves", f"L{'f' * 24}").reason == "学习"
+    assert "学习" in browser.get("/duty/S1").text
+    wrong = browser.post("/register/leave", data | {"ticket": "e" * 24, "to": "2026-03-01"})
+    assert wrong.status_code == 409
+    assert "学习" in wrong.text
+
+
+@pytest.mark.parametrize(
+    ("role", "changes", "status"),
+    [
+        ("town", {}, 303),
+        ("town", {"deputy": "代表DA"}, 303),
+        ("town", {"deputy": ""}, 303),
+        ("town", {"deputy": "没有此人"}, 422),
+        ("town", {"deputy": "DB"}, 422),
+        ("station", {"deputy": "DB"}, 422),
+        ("town", {"town": "T2"}, 303),  # a town registers in its own town, whatever is sent
+        ("operator", {"town": "T2"}, 303),
+        ("operator", {"town": ""}, 422),
+        ("station", {"deputy": ""}, 422),
+        ("deputy", {"deputy": "DB"}, 303),  # a deputy registers for himself, whatever is sent
+        ("municipal", {}, 403),
+    ],
+)
+def test_an_opinion_is_registered(somebody, house, role, changes, status):
+    data = {"number": "GH2026-0009", "town": "T1", "level": "town", "title": "路面塌陷", "deputy": "DA"} | changes
+    answer = somebody(role).post("/register/opinion", data)
+    assert answer.status_code == status
+    made = row_of(house, "petitions", "GH2026-0009")
+    assert (made is not None) is (status == 303)
+    if made is not None and role != "operator":
+        assert made.town == "T1"
+        assert made.deputy in ("DA", None)
+
+
+def test_the_register_proposes_the_next_number(somebody):
+    browser = somebody("town")
+    browser.post("/register/reception", RECEPTION | {"number": "GH2026-0041"})
+    assert 'value="GH2026-0042"' in browser.get("/register/opinion").text
+
+
+# Messages, levers, findings ------------------------------------------------------------------
+
+
+def test_a_message_shows_its_words_and_attempts(somebody, house):
+    house.run("03-31 10:00")
+    operator, deputy = somebody("operator"), somebody("deputy")
+    assert "代表DA" in operator.get("/sandbox?person=deputy:DA").text
+    assert "代表DB" not in deputy.get("/messages").text
+    first = house.messages()[0]
+    assert operator.get(f"/messages/{first.id}").status_code == 200
+    assert operator.get("/messages/999999").status_code == 404
+    assert operator.get(f"/messages/{2**40}").status_code == 404
+
+
+def test_an_operator_holds_and_releases_all_sending(somebody, house):
+    operator = somebody("operator")
+    operator.post("/sending", {"held": "yes"})
+    assert "已暂停" in operator.get("/messages").text
+    assert "全部发送已暂停" in operator.get("/").text
+    operator.post("/sending", {"held": "no"})
+    assert "发送正常" in operator.get("/messages").text
+    assert [action for action, _ in entries(house)][-2:] == ["hold", "release"]
+
+
+def test_an_operator_gives_a_failed_message_one_more_try(somebody, house):
+    house.run("03-24 10:00")
+    ident = house.messages()[-1].id
+    house.sql("UPDATE messages SET state = 'failed', reason = '号码停机' WHERE id = :id", id=ident)
+    operator = somebody("operator")
+    assert "号码停机" in operator.get("/messages?state=failed").text
+    assert operator.post(f"/messages/{ident}/retry").status_code == 303
+    assert next(m.state for m in house.messages() if m.id == ident) == "due"
+    operator.post(f"/messages/{ident}/retry")
+    assert [entry for entry in entries(house) if entry[0] == "retry"] == [("retry", f"message:{ident}")]
+
+
+def test_a_finding_is_dealt_with_once(somebody, house):
+    with house.engine.begin() as connection:
+        findings.note(connection, "clock", "clock", "时钟偏差", house.clock.now())
+        ident = connection.execute(select(findings_table.c.id)).scalar_one()
+    operator = somebody("operator")
+    assert "时钟偏差" in operator.get("/findings").text
+    for _ in range(2):
+        assert operator.post(f"/findings/{ident}/done").status_code == 303
+    assert "时钟偏差" not in operator.get("/findings").text
+    assert "时钟偏差" in operator.get("/findings?closed=yes").text
+    assert [action for action, _ in entries(house)].count("finding-done") == 1
+
+
+def test_coverage_is_reckoned_from_the_organisation(somebody):
+    text = somebody("operator").get("/findings").text
+    assert "网格无在任代表" in text
+    assert "G2" in text
+
+
+def test_a_letter_stands_in_a_frame_that_may_do_nothing(somebody, house):
+    house.run("04-02 10:00")
+    letter = next(kept for kept in house.sandbox("email") if kept.html)
+    answer = somebody("operator").get(f"/sandbox/letters/{letter.id}")
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "sandbox;" in policy
+    assert "default-src 'none'" in policy
+    assert "script" not in policy
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+
+
+# Reading -----------------------------------------------------------------------------------
+
+
+def test_the_console_speaks_english_and_remembers_it(somebody):
+    browser = somebody("operator")
+    assert '<html lang="zh-CN">' in browser.get("/duty").text
+    assert '<html lang="en">' in browser.get("/duty?lang=en").text
+    text = browser.get("/duty").text
+    assert "The 631 board" in text
+    assert "进站" not in text
+
+
+def test_letters_are_large_for_who_likes_them_so(somebody):
+    browser = somebody("town")
+    answer = browser.post("/text-size", {"next": "/petitions?q=1"})
+    assert answer.headers["location"] == "/petitions?q=1"
+    assert 'class="large"' in browser.get("/petitions").text
+    assert browser.post("/text-size", {"next": "https://example.com/"}).headers["location"] == "/"
+    assert 'class="large"' not in browser.get("/petitions").text
+
+
+@pytest.mark.parametrize("page", ["/duty", "/petitions", "/projects", "/matters", "/messages", "/findings", "/audit"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page=0", "page=-1", "page=99999999999999999999", "page=x", "q=%00", "q=%25_", "q=" + "长" * 500, "town=T9",
+        "status=x", "level=x", "kind=x", "rank=x", "rank=2", "status=overdue", "soon=2026-13-01", "day=0000-00-00",
+        "period=x", "period=2026-Q1", "stage=closed", "stage=handle", "state=failed", "gap=x", "format=pdf",
+        "matter=x", "actor=x", "action=look", "key=yes",
+    ],
+)  # fmt: skip
+def test_an_odd_query_is_passed_over(somebody, page, query):
+    assert somebody("operator").get(f"{page}?{query}").status_code == 200

@@ -3,18 +3,23 @@
 The organisation is read once and kept until somebody changes it. Callers: all of actors/, daemon's commands.
 """
 
+from dataclasses import replace
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from actors.calendar_watch import notice_change
+from config.policies import with_changes
 from config.services import Services
 from rules.dockets import Desk
 from rules.facts import local_day
 from rules.offices import House
-from store import facts, installation
+from rules.policy import Policy
+from store import facts, installation, policies
 
 START_ON: Final = "start_on"
+HOUSE: Final = "house"  #: counts up whenever the organisation or the policy changes
 
 
 def start_on(connection: Connection, services: Services) -> date:
@@ -34,27 +39,54 @@ def note_start(connection: Connection, services: Services) -> None:
         installation.put(connection, START_ON, start_on(connection, services).isoformat())
 
 
+class _Known(NamedTuple):
+    """A desk, and what it was made from."""
+
+    mark: str
+    day: date
+    desk: Desk
+
+
 class Desks:
-    """The desk of this installation, made anew when the organisation has changed."""
+    """The desk of this installation, made anew when the organisation or the policy has changed."""
 
     def __init__(self, services: Services) -> None:
         """Read nothing yet."""
         self._services = services
-        self._mark: str | None = None
-        self._desk: Desk | None = None
+        self._known: _Known | None = None
+        self._noted: Policy | None = None
 
     def of(self, connection: Connection) -> Desk:
-        """Return the desk on the organisation as it is in the database."""
-        mark = installation.get(connection, "house") or "0"
-        if self._desk is None or mark != self._mark:
+        """Return the desk on the organisation as it is in the database, by the policy in force today."""
+        mark, day = installation.get(connection, HOUSE) or "0", local_day(self._services.clock.now())
+        known = self._known
+        if known is None or known.mark != mark:
             house = House(*facts.load_house(connection))
+            policy = policy_in_force(connection, self._services.policy, day)
             begins = start_on(connection, self._services)
-            self._desk = Desk(house, self._services.calendar, self._services.policy, begins)
-            self._mark = mark
-        return self._desk
+            known = _Known(mark, day, Desk(house, self._services.calendar, policy, begins))
+        elif known.day != day:
+            policy = policy_in_force(connection, self._services.policy, day)
+            is_same = policy == known.desk.policy
+            known = _Known(mark, day, known.desk if is_same else replace(known.desk, policy=policy))
+        self._known = known
+        return known.desk
+
+    def note_terms(self, connection: Connection) -> None:
+        """Have everything reckoned anew if calendar or policy are not those that matters were reckoned with."""
+        desk = self.of(connection)
+        if desk.policy is not self._noted:
+            notice_change(connection, desk.calendar, desk.policy)
+            self._noted = desk.policy
+
+
+def policy_in_force(connection: Connection, configured: Policy, day: date) -> Policy:
+    """Return the policy of a day: the configured one, with what has been adopted laid over it."""
+    adopted = policies.in_force(connection, day)
+    return with_changes(configured, adopted.changes) if adopted else configured
 
 
 def note_changed_house(connection: Connection) -> None:
     """Have every process read the organisation anew."""
-    mark = int(installation.get(connection, "house") or "0")
-    installation.put(connection, "house", str(mark + 1))
+    mark = int(installation.get(connection, HOUSE) or "0")
+    installation.put(connection, HOUSE, str(mark + 1))

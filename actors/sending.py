@@ -87,7 +87,10 @@ def _record(connection: Connection, services: Services, made: Sequence[tuple[Out
     now = services.clock.now()
     refused = [outgoing.message for outgoing, outcome in made if isinstance(outcome, (Refused, Unsure))]
     tried = outcomes.tried(connection, refused)
-    outcomes.settle(connection, [_settled(services, o, outcome, tried.get(o.message, 1), now) for o, outcome in made])
+    left = outcomes.have_left(connection, refused)
+    settled = [_settled(services, o, outcome, tried.get(o.message, 1), now) for o, outcome in made]
+    # What a call-back has meanwhile told of an earlier attempt goes before what became of this one.
+    outcomes.settle(connection, [replace(s, state=State.ACCEPTED) if s.message in left else s for s in settled])
     calls: dict[str, list[tuple[bool, str | None]]] = defaultdict(list)
     for outgoing, outcome in made:
         if outcome is None:

@@ -105,7 +105,8 @@ def _try_again(connection: Connection, services: Services, unknown: Unknown, now
     """Have a message sent once more that never got through, unless it has been tried enough."""
     message = unknown.message
     tried = outcomes.tried(connection, [message.id]).get(message.id, 0)
-    is_enough = tried >= services.patience.tries
+    # Once an e-mail has gone in its stead, an SMS hours later would tell the same again.
+    is_enough = tried >= services.patience.tries or outcomes.is_followed(connection, message.id)
     settled = Settled(
         message=message.id,
         attempt=message.attempt or "",

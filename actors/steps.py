@@ -66,6 +66,7 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
         since = cursor(connection, desks.of(connection))
         if not _move_cursor(connection, since, plan.at):
             return None
+        desks.note_terms(connection)
         reckoned = reckon_changes(connection, desks, plan.at, since)
         desk = desks.of(connection)
         digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []

@@ -61,7 +61,7 @@ def carried(connection, ident, instead_of=None):
 def test_a_notice_that_was_decided_before_is_passed_over_for_ever(connection):
     decide(connection, notice())
     (first,) = rows(connection)
-    notices.supersede(connection, [first.id], "settled")
+    notices.supersede(connection, [(first.id, "settled")])
     decide(connection, notice(rerouted=True), at=NOW + HOUR)
     (again,) = rows(connection)
     assert again == replace(first, state="superseded", reason="settled")
@@ -99,11 +99,62 @@ def test_a_notice_waits_until_it_leaves(connection):
     decide(connection, notice("overdue"), leaves=NOW + HOUR)
     decide(connection, notice("remind-2"), leaves=NOW + 2 * HOUR)
     assert notices.next_leaving(connection) == NOW + HOUR
-    assert notices.waiting(connection, NOW) == []
-    (leaving,) = notices.waiting(connection, NOW + HOUR)
-    notices.put_off(connection, [leaving.id], NOW + 3 * HOUR)
+    assert leaving(connection, NOW) == []
+    assert leaving(connection, NOW + HOUR) == ["overdue"]
+    notices.put_off_all(connection, NOW + HOUR, NOW + 3 * HOUR)
     assert notices.next_leaving(connection) == NOW + 2 * HOUR
-    assert [row.rung for row in notices.waiting(connection, NOW + 3 * HOUR)] == ["overdue", "remind-2"]
+    assert leaving(connection, NOW + 2 * HOUR) == ["remind-2"]
+    assert leaving(connection, NOW + 3 * HOUR) == ["overdue", "remind-2"]
+
+
+def leaving(connection, at):
+    """The rungs of the notices whose time to leave has come."""
+    rung_of = {row.id: row.rung for row in rows(connection)}
+    return [rung_of[ident] for ident, *_ in notices.leaving(connection, at)]
+
+
+def test_those_of_one_person_and_channel_leave_together(connection):
+    other = person("contact:C1", "T1")
+    decide(connection, notice("overdue"), notice("overdue", person=other), notice("overdue", channel=Channel.EMAIL))
+    decide(connection, notice("climb-1"), notice("climb-1", person=other))
+    assert [(who, channel) for _, who, channel in notices.leaving(connection, NOW)] == [
+        ("contact:C1", "sms"),
+        ("contact:C1", "sms"),
+        ("deputy:DA", "email"),
+        ("deputy:DA", "sms"),
+        ("deputy:DA", "sms"),
+    ]
+
+
+def test_the_sms_of_some_persons_are_put_off_and_nothing_else(connection):
+    other = person("contact:C1", "T1")
+    decide(connection, notice("overdue"), notice("overdue", person=other), notice("overdue", channel=Channel.EMAIL))
+    assert sorted(notices.sms_people(connection, NOW)) == ["contact:C1", "deputy:DA"]
+    notices.put_off_sms(connection, NOW, ["deputy:DA"], NOW + HOUR)
+    assert [(who, channel) for _, who, channel in notices.leaving(connection, NOW)] == [
+        ("contact:C1", "sms"),
+        ("deputy:DA", "email"),
+    ]
+    assert notices.next_leaving(connection) == NOW
+
+
+def test_what_found_nobody_is_kept_and_not_tried_again(connection):
+    decide(connection, notice("overdue"), notice("climb-1", person=None, channel=None, verdict=Verdict.UNDELIVERABLE))
+    notices.record_undeliverable(connection, NOW + HOUR)
+    assert {row.rung: (row.state, row.leaves_at) for row in rows(connection)} == {
+        "overdue": ("waiting", NOW),
+        "climb-1": ("recorded", NOW + HOUR),
+    }
+
+
+def test_what_was_decided_earlier_or_by_an_event_is_looked_at_again(connection):
+    decide(connection, notice("overdue"), notice("event-assign"))
+    decide(connection, notice("remind-2"), at=NOW - HOUR)
+    looked_at = notices.to_check(connection, NOW, 9)
+    assert [row.rung for row in looked_at] == ["event-assign", "remind-2"]
+    assert notices.to_check(connection, NOW, 1) == looked_at[:1]
+    assert notices.to_check(connection, NOW, 9, looked_at[0].id) == looked_at[1:]
+    assert notices.to_check(connection, NOW - HOUR, 9) == [], "decided at that very instant"
 
 
 def test_a_message_carries_the_notices_that_still_hold(connection):
@@ -111,9 +162,9 @@ def test_a_message_carries_the_notices_that_still_hold(connection):
     found = rows(connection)
     ident = message(connection)
     bundle(connection, *found, into=ident)
-    notices.supersede(connection, [found[0].id], "settled")
+    notices.supersede(connection, [(found[0].id, "settled")])
     assert [row.id for row in carried(connection, ident)] == [found[1].id]
-    assert notices.waiting(connection, NOW) == []
+    assert leaving(connection, NOW) == []
 
 
 def test_many_messages_are_looked_up_together_each_with_its_own_notices(connection):
@@ -171,7 +222,7 @@ def test_whom_the_climb_reached_are_those_whose_notice_has_left(connection):
             bundle(connection, row, into=ident)
             put_into(connection, ident, "accepted")
         if row.to_person == "contact:C3":
-            notices.supersede(connection, [row.id], "settled")
+            notices.supersede(connection, [(row.id, "settled")])
     assert notices.reached(connection, [MATTER.id, "visit:S2:2026-03"]) == {MATTER.id: ["contact:C1"]}
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from rules.deliveries import State, may_become
 from store import outbox
 from store.engine import make_engine
+from store.lots import LOT
 from store.outbox import New
 from store.schema import messages
 from tests.store.deliveries import DAY, HOUR, NOW, SECOND, claim, put, row_of, state_of
@@ -31,7 +32,7 @@ def test_a_message_is_due_at_its_time_with_the_words_that_it_has_already(connect
 
 
 def test_many_messages_get_their_ids_in_their_order(connection):
-    people = [f"deputy:D{n}" for n in range(outbox.PUT + 7)]
+    people = [f"deputy:D{n}" for n in range(LOT + 7)]
     idents = outbox.put_all(connection, [new(person=person) for person in people])
     found = dict(connection.execute(select(messages.c.id, messages.c.person)).all())
     assert [found[ident] for ident in idents] == people

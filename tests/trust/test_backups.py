@@ -323,7 +323,7 @@ def test_a_restore_that_fails_half_way_leaves_nothing(file, target, monkeypatch)
     monkeypatch.setattr(copying, "move_numbers_on", full_disk)
     answer = typed("restore", file)
     assert answer.status == 2
-    assert not any(rows_of(target).values())
+    assert not any(rows for table, rows in rows_of(target).items() if table != "installation")
 
 
 def test_a_trail_with_a_checkpoint_is_verified_on_the_command_line(sqlite_source, file):

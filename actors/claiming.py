@@ -40,13 +40,14 @@ class Claimed:
 
     count: int = 0
     outgoing: tuple[Outgoing, ...] = ()
+    began: float = 0.0  #: in seconds elapsed: whoever stalls after the commit hands over nothing stale
 
 
 def claim(services: Services, desks: Desks, limit: int) -> Claimed:
     """Take up to `limit` messages that are due, and return those that are to be handed to a gateway now."""
-    now = services.clock.now()
     with services.engine.begin() as connection:
-        attempt = services.new_attempt()
+        # Only now: whoever waits for the database's lock checks nothing against an earlier hour.
+        now, began, attempt = services.clock.now(), services.elapsed(), services.new_attempt()
         until = services.lease_now(connection) + timedelta(seconds=LEASE_S)
         taken = [
             message
@@ -58,7 +59,7 @@ def claim(services: Services, desks: Desks, limit: int) -> Claimed:
         if not taken:
             return Claimed()
         outgoing = _Check(connection, services, desks.of(connection), now).run(taken)
-    return Claimed(len(taken), tuple(outgoing))
+    return Claimed(len(taken), tuple(outgoing), began)
 
 
 def _open_channels(

@@ -7,26 +7,36 @@ Rules: R7.1, R7.2. Callers: actors/steps.py.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
 from config.letterhead import wording_of
 from config.settings import Settings
-from rules.coverage import Finding, coverage
+from rules.coverage import coverage
 from rules.digests import Counts, Digest, DigestKind, digests_on, is_made
 from rules.dockets import Desk
 from rules.facts import Channel, local_day
-from rules.matters import Status
+from rules.lookback import month_of
+from rules.matters import Matter, Status
 from rules.offices import Person
-from rules.workdays import ONE_DAY
+from rules.workdays import ONE_DAY, add_months
 from store import digests, facts, installation, notices, outbox, projection
 from store.outbox import New
+from store.reports import report_on
+from templates.digest_sheets import digest_workbook
 from templates.gaps import gap_in_words
-from templates.wording import DigestView, Wording
+from templates.report_xlsx import as_xlsx
+from templates.reports import view_of
+from templates.terms import KINDS
+from templates.wording import DigestView
 
 MADE_TO: Final = "digests"  #: the last day whose digests are made
+MOST_LINES: Final = 2000  #: overdue matters in a workbook
+WEEK: Final = timedelta(days=7)
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+File = tuple[str, str, bytes]  #: name, content type, content
 
 
 def make_digests(connection: Connection, desk: Desk, at: datetime, settings: Settings) -> list[int]:
@@ -34,18 +44,9 @@ def make_digests(connection: Connection, desk: Desk, at: datetime, settings: Set
 
     Running twice is harmless: a digest's kind, period, office and person are unique.
     """
-    day = local_day(at)
-    counts = projection.count_by_town(connection, day, desk.calendar.workdays(day, desk.policy.soon_days))
-    gaps = coverage(desk.house, facts.load(connection, "seats"), day)
-    wording = wording_of(desk, settings)
-    messages = []
-    for digest in _due(connection, desk, day):
-        tally = counts.get(digest.town, Counts())
-        people = [p for p in desk.house.staff(digest.office) if not digests.is_made(connection, digest, p.id)]
-        if people and is_made(digest, tally):
-            view = _view(connection, desk, digest, counts, gaps, wording, day)
-            messages += [_make(connection, digest, view, wording, person, at) for person in people]
-    installation.put(connection, MADE_TO, day.isoformat())
+    press = _Press(connection, desk, at, settings)
+    messages = [message for digest in _due(connection, desk, press.day) for message in press.make(digest)]
+    installation.put(connection, MADE_TO, press.day.isoformat())
     return messages
 
 
@@ -64,31 +65,91 @@ def _due(connection: Connection, desk: Desk, today: date) -> Iterator[Digest]:
     yield from last.values()
 
 
-def _view(
-    connection: Connection,
-    desk: Desk,
-    digest: Digest,
-    counts: dict[str | None, Counts],
-    gaps: list[Finding],
-    wording: Wording,
-    day: date,
-) -> DigestView:
-    overdue = projection.list_matters(connection, day, statuses=[Status.OVERDUE], town=digest.town)
-    matters = [listed.matter for listed in overdue if not listed.matter.silent]
-    house = desk.house
-    mine = [gap for gap in gaps if digest.town is None or gap.town == digest.town]
-    towns = counts.items() if digest.town is None else ()
-    return DigestView(
-        kind=digest.kind,
-        period=digest.period,
-        office=house.offices[digest.office].name,
-        day=day,
-        counts=counts.get(digest.town, Counts()),
-        rungs=_by_rung(connection, [matter.id for matter in matters]),
-        towns=tuple((house.offices[town].name, c) for town, c in towns if town is not None),
-        worst=wording.lines(matters, day),
-        findings=tuple(gap_in_words(gap, house) for gap in mine),
-    )
+class _Press:
+    """Makes the digests of one instant: what all of them tell is looked up once."""
+
+    def __init__(self, connection: Connection, desk: Desk, at: datetime, settings: Settings) -> None:
+        self.connection = connection
+        self.desk = desk
+        self.at = at
+        self.day = local_day(at)
+        self._settings = settings
+        self._soon = desk.calendar.workdays(self.day, desk.policy.soon_days)
+        self._counts = projection.count_by_town(connection, self.day, self._soon)
+        self._gaps = coverage(desk.house, facts.load(connection, "seats"), self.day)
+        self._wording = wording_of(desk, settings)
+        self._reports: dict[str, bytes] = {}
+
+    def make(self, digest: Digest) -> list[int]:
+        """Put a digest for each contact who has not had it into the outbox."""
+        staff = self.desk.house.staff(digest.office)
+        people = [person for person in staff if not digests.is_made(self.connection, digest, person.id)]
+        if not people or not is_made(digest, self._counts.get(digest.town, Counts())):
+            return []
+        overdue = self._overdue(digest)
+        view = self._view(digest, overdue)
+        files = self._files(digest, view, overdue)
+        return [self._put(digest, view, files, person) for person in people]
+
+    def _overdue(self, digest: Digest) -> list[Matter]:
+        listed = projection.list_matters(self.connection, self.day, statuses=[Status.OVERDUE], town=digest.town)
+        return [one.matter for one in listed if not one.matter.silent]
+
+    def _view(self, digest: Digest, overdue: list[Matter]) -> DigestView:
+        house = self.desk.house
+        mine = [gap for gap in self._gaps if digest.town is None or gap.town == digest.town]
+        towns = self._counts.items() if digest.town is None else ()
+        return DigestView(
+            kind=digest.kind,
+            period=digest.period,
+            office=house.offices[digest.office].name,
+            day=self.day,
+            counts=self._counts.get(digest.town, Counts()),
+            kinds=self._by_kind(digest),
+            rungs=_by_rung(self.connection, [matter.id for matter in overdue]),
+            towns=tuple((house.offices[town].name, c) for town, c in towns if town is not None),
+            worst=self._wording.lines(overdue, self.day),
+            findings=tuple(gap_in_words(gap, house) for gap in mine),
+        )
+
+    def _by_kind(self, digest: Digest) -> tuple[tuple[str, Counts, int], ...]:
+        """Return the counts of each kind of matter, and how many were opened since the last digest of its kind."""
+        since = {
+            DigestKind.DAILY: self.desk.calendar.workdays(self.day, -1),
+            DigestKind.WEEKLY: self.day - WEEK,
+            DigestKind.MONTHLY: add_months(self.day.replace(day=1), -1),
+        }[digest.kind]
+        found = projection.count_by_kind(self.connection, self.day, self._soon, town=digest.town, since=since)
+        return tuple((name, *found[kind]) for kind, name in KINDS.items() if kind in found)
+
+    def _files(self, digest: Digest, view: DigestView, overdue: list[Matter]) -> list[File]:
+        """Return what goes with a digest: its figures, and with a monthly one the report of its month (R7.3)."""
+        lines = self._wording.lines(overdue, self.day, MOST_LINES)
+        sheets = digest_workbook(view, lines, self._settings.office_name)
+        files = [(f"duban-{digest.kind}-{digest.period}.xlsx", XLSX, sheets)]
+        if digest.kind is DigestKind.MONTHLY:
+            files.append((f"duban-report-{digest.period}.xlsx", XLSX, self._report(digest.period)))
+        return files
+
+    def _report(self, month: str) -> bytes:
+        if month not in self._reports:
+            report = report_on(self.connection, self.desk, month_of(month), self.at)
+            self._reports[month] = as_xlsx(view_of(report, self.desk.house, self._settings.office_name))
+        return self._reports[month]
+
+    def _put(self, digest: Digest, view: DigestView, files: list[File], person: Person) -> int:
+        channel = person.used([Channel.EMAIL])[0]
+        new = New(kind="digest", person=person.id, channel=channel, at=self.at, day=self.day)
+        if channel is Channel.EMAIL:
+            email = self._wording.digest_email(view)
+            new = replace(new, subject=email.subject, body=email.text, html=email.html)
+        else:
+            new = replace(new, body=self._wording.digest_sms(view))
+        message = outbox.put(self.connection, new)
+        if channel is Channel.EMAIL:
+            outbox.attach(self.connection, message, files)
+        digests.record(self.connection, digest, person.id, view.counts, self.at, message)
+        return message
 
 
 def _by_rung(connection: Connection, matters: list[str]) -> tuple[tuple[str, int], ...]:
@@ -99,18 +160,3 @@ def _by_rung(connection: Connection, matters: list[str]) -> tuple[tuple[str, int
         highest = max((f.rung for f in fired.get(matter, ()) if f.rung.startswith("climb")), default="overdue")
         tally[highest] = tally.get(highest, 0) + 1
     return tuple(sorted(tally.items(), reverse=True))
-
-
-def _make(
-    connection: Connection, digest: Digest, view: DigestView, wording: Wording, person: Person, at: datetime
-) -> int:
-    channel = person.used([Channel.EMAIL])[0]
-    new = New(kind="digest", person=person.id, channel=channel, at=at, day=view.day)
-    if channel is Channel.EMAIL:
-        email = wording.digest_email(view)
-        new = replace(new, subject=email.subject, body=email.text, html=email.html)
-    else:
-        new = replace(new, body=wording.digest_sms(view))
-    message = outbox.put(connection, new)
-    digests.record(connection, digest, person.id, view.counts, at, message)
-    return message

@@ -53,10 +53,9 @@ class Sender:
     def _hand_over(self, claimed: Claimed) -> int:
         """Hand over what the claim holds long enough for, and return how many calls that were."""
         outcomes_of: list[tuple[Outgoing, Outcome | None]] = []
-        began = self._services.elapsed()
         ill = 0
         for outgoing in claimed.outgoing:
-            if ill >= ENOUGH or self._services.elapsed() - began > CLAIM_HOLDS_S:
+            if ill >= ENOUGH or self._services.elapsed() - claimed.began > CLAIM_HOLDS_S:
                 outcomes_of.append((outgoing, None))
                 continue
             outcome = _call(self._services.gateways[Channel(outgoing.channel)], outgoing)

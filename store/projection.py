@@ -265,6 +265,28 @@ def count_by_town(connection: Connection, day: date, limit: date) -> dict[str | 
     return {None: Counts(due_soon, late), **by_town}
 
 
+def count_by_kind(
+    connection: Connection, day: date, limit: date, *, town: str | None, since: date
+) -> dict[str, tuple[Counts, int]]:
+    """Return what is due soon and overdue, and how many were opened since, by kind of matter; a town's, or all."""
+    sums = [
+        func.sum(case((condition, 1), else_=0))
+        for condition in (
+            and_(matters.c.due >= day, matters.c.due <= limit),
+            matters.c.due < day,
+            matters.c.opened >= since,
+        )
+    ]
+    live = or_(matters.c.missed_from.is_(None), matters.c.missed_from > day)
+    query = (
+        select(matters.c.kind, *sums)
+        .where(matters.c.closed.is_(None), matters.c.silent.is_(False), live)
+        .group_by(matters.c.kind)
+    )
+    rows = connection.execute(query if town is None else query.where(matters.c.town == town))
+    return {kind: (Counts(int(soon), int(late)), int(new)) for kind, soon, late, new in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A matter, how it stands, and when it is looked at next."""

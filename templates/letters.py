@@ -38,6 +38,7 @@ class DigestView:
     day: date
     counts: Counts
     rungs: tuple[tuple[str, int], ...] = ()  #: highest rung fired (or an empty text), number of overdue matters
+    kinds: tuple[tuple[str, Counts, int], ...] = ()  #: name of a kind of matter, its counts, how many are new
     towns: tuple[tuple[str, Counts], ...] = ()  #: name of a town office, its counts
     worst: tuple[DigestLine, ...] = ()  #: the most overdue first
     findings: tuple[str, ...] = ()  #: of coverage (R6)

@@ -177,6 +177,8 @@ class Wording:
             "today": terms.long_date(view.day),
             "rungs": [(terms.rung_name(rung), count) for rung, count in view.rungs],
             "most_of_rungs": max((count for _, count in view.rungs), default=0),
+            "kinds": view.kinds,
+            "most_of_kinds": max((n for _, c, new in view.kinds for n in (c.due_soon, c.overdue, new)), default=0),
             "towns": towns,
             "most_of_towns": max((n for _, counts in towns for n in (counts.due_soon, counts.overdue)), default=0),
             "worst": [(line.name, line.office, terms.long_date(line.due), line.late) for line in view.worst],

@@ -20,7 +20,7 @@ from config.settings import load_settings
 from rules.facts import Channel, Record, midnight
 from rules.policy import Policy
 from rules.workdays import Calendar
-from store import digests, notices, outbox, sandbox
+from store import digests, notices, sandbox
 from store.notices import Told
 from store.sandbox import Kept
 from store.schema import messages, metadata

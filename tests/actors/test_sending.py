@@ -7,8 +7,10 @@ import hashlib
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import Text, select
 from sqlalchemy.types import String
 
@@ -861,3 +863,18 @@ def test_a_plan_without_anything_due_sends_nothing(duban):
     before = duban.messages()
     assert duban.take(Plan(at("04-01 09:00"))).messages == 0
     assert duban.messages() == before
+
+
+def test_a_digest_carries_its_figures_as_a_workbook_and_a_monthly_one_the_report_of_its_month(duban):
+    duban.send_due()
+    made = [message.id for message in duban.messages() if message.kind == "digest"]
+    with duban.engine.begin() as connection:
+        files = {message: outbox.attached(connection, message) for message in made}
+    names = {name for of_message in files.values() for name, _, _ in of_message}
+    assert {"duban-daily-2026-04-01.xlsx", "duban-monthly-2026-03.xlsx", "duban-report-2026-03.xlsx"} <= names
+    content = next(data for of in files.values() for name, _, data in of if name == "duban-daily-2026-04-01.xlsx")
+    book = load_workbook(BytesIO(content))
+    assert "逾期事项" in book.sheetnames
+    (line,) = list(book["逾期事项"].iter_rows(min_row=2, values_only=True))
+    assert "DA" in str(line[0])
+    assert line[2:] == ("2026-03-31", 1)

@@ -31,6 +31,7 @@ SILENT_FOR: Final = timedelta(hours=2)
 #: a sweep asks gateways for so long, in real seconds
 ASKS_S: Final = 10.0
 #: after everything else was tried, a gateway is still asked once in a while
+A_DAY: Final = timedelta(days=1)
 RARELY: Final = timedelta(hours=6)
 
 log = structlog.get_logger()
@@ -78,6 +79,8 @@ def _ask(services: Services, desks: Desks, gateway: Gateway, unknown: Unknown) -
     with services.engine.begin() as connection:
         taken = outcomes.ids_at(connection, gateway.name, message.person)
         address = address_of(message, desks.of(connection), services.settings)
+        # A drill's instants are its own; the gateway's list knows the real ones.
+        since = services.lease_now(connection) - A_DAY if services.clock.is_drill else unknown.claimed_at
     if address is None:
         return CANNOT_TELL
     found = gateway.find(
@@ -85,7 +88,7 @@ def _ask(services: Services, desks: Desks, gateway: Gateway, unknown: Unknown) -
             attempt=message.attempt or "",
             address=address,
             text=message.body or "",
-            since=unknown.claimed_at or unknown.since,
+            since=since or unknown.since,
             taken=taken,
         )
     )

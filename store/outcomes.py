@@ -90,7 +90,7 @@ def _move(state: State) -> Any:
 
 
 #: a state that a claim may lead to → the statement that notes it
-MOVES: Final = {state: _move(state) for state in NEXT[State.SENDING]}
+MOVES: Final = {state: _move(state) for state in sorted(NEXT[State.SENDING])}
 
 
 def _message_row(one: Settled) -> dict[str, Any]:

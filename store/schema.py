@@ -169,6 +169,29 @@ matters = Table(
 Index("ix_matters_subject", matters.c.kind, matters.c.subject)
 Index("ix_matters_next", matters.c.next_rung_at)
 Index("ix_matters_board", matters.c.kind, matters.c.town, matters.c.subject, matters.c.due)
+# The console counts what is open and who has made which visit from these alone, without a look at the rows.
+Index(
+    "ix_matters_standing",
+    matters.c.town,
+    matters.c.kind,
+    matters.c.due,
+    matters.c.missed_from,
+    matters.c.silent,
+    sqlite_where=matters.c.closed.is_(None),
+    postgresql_where=matters.c.closed.is_(None),
+)
+Index(
+    "ix_matters_tally",
+    matters.c.kind,
+    matters.c.due,
+    matters.c.opened,
+    matters.c.town,
+    matters.c.ladder,
+    matters.c.closed,
+    matters.c.owed,
+    matters.c.arrivals,
+    matters.c.label,
+)
 Index(
     "ix_matters_live",
     matters.c.due,

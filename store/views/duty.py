@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, String, and_, case, func, or_, select, true, type_coerce
 
-from rules.facts import Leave, Seat, SeatLevel, Visit, VisitForm, VisitKind
+from rules.duties import Span
+from rules.facts import Leave, Seat, SeatLevel, Visit, VisitForm, VisitKind, local_day
 from rules.matters import MatterKind, Status
 from store import facts
 from store.schema import FACTS, matters
 from store.scoping import Scope, matters_in, seats_in, visits_in
-from store.views.matters import live, standing, status_on
+from store.views.matters import standing, status_on
 from store.views.paging import Page, Slice, like, read_page
 
 seats, deputies, visits, leaves = (FACTS[name] for name in ("seats", "deputies", "visits", "leaves"))
@@ -23,14 +24,13 @@ seats, deputies, visits, leaves = (FACTS[name] for name in ("seats", "deputies",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DutyFilter:
-    """What is looked for on the board; `period` empty: whatever runs today, and what is overdue."""
+    """What is looked for on the board; without `period`: whatever runs today, and what is overdue."""
 
     town: str = ""
     level: str = ""
     status: str = ""
-    period: str = ""
+    period: Span | None = None
     search: str = ""
-    station: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +72,57 @@ def _has(column: Any, kind: VisitKind) -> ColumnElement[bool]:
     return type_coerce(column, String).contains(kind)
 
 
-def _is_wanted(period: str, day: date) -> ColumnElement[bool]:
-    if period:
-        return matters.c.label == period
-    return and_(matters.c.opened <= day, or_(matters.c.due >= day, live(day)))
+def _runs(day: date) -> ColumnElement[bool]:
+    """Return: a period that has begun, and whose last day has not passed."""
+    return and_(matters.c.kind == MatterKind.VISIT, matters.c.due >= day, matters.c.opened <= day)
+
+
+def _is_of(span: Span) -> ColumnElement[bool]:
+    # The last day goes along because there is an index of due dates.
+    return and_(matters.c.kind == MatterKind.VISIT, matters.c.due == span.last, matters.c.label == span.label)
+
+
+def _is_overdue(day: date) -> ColumnElement[bool]:
+    return and_(matters.c.kind == MatterKind.VISIT, standing(Status.OVERDUE, day))
+
+
+def _is_wanted(span: Span | None, day: date) -> ColumnElement[bool]:
+    return _is_of(span) if span else or_(_runs(day), _is_overdue(day))
 
 
 def _counted(condition: ColumnElement[bool]) -> Any:
     return func.sum(case((condition, 1), else_=0))
 
 
-def tally(connection: Connection, scope: Scope, day: date, period: str) -> list[Tally]:
+def tally(connection: Connection, scope: Scope, day: date, span: Span | None) -> list[Tally]:
     """Return how the seats stand, by town and level: counts, which the municipality gets of all towns."""
-    query = (
-        select(
-            matters.c.town,
-            matters.c.ladder,
-            func.count(),
-            _counted(_has(matters.c.owed, VisitKind.STATION)),
-            _counted(_has(matters.c.arrivals, VisitKind.STATION)),
-            _counted(_has(matters.c.owed, VisitKind.GRID)),
-            _counted(_has(matters.c.arrivals, VisitKind.GRID)),
-            _counted(matters.c.closed.in_([Status.MET, Status.LATE])),
-            _counted(matters.c.closed == Status.EXCUSED),
-            _counted(standing(Status.OVERDUE, day)),
-        )
-        .where(matters.c.kind == MatterKind.VISIT, _is_wanted(period, day))
-        .where(true() if scope.climbed_only else matters_in(scope))
-        .group_by(matters.c.town, matters.c.ladder)
+    wanted = _is_of(span) if span else _runs(day)
+    counts = (
+        func.count(),
+        _counted(_has(matters.c.owed, VisitKind.STATION)),
+        _counted(_has(matters.c.arrivals, VisitKind.STATION)),
+        _counted(_has(matters.c.owed, VisitKind.GRID)),
+        _counted(_has(matters.c.arrivals, VisitKind.GRID)),
+        _counted(matters.c.closed.in_([Status.MET, Status.LATE])),
+        _counted(matters.c.closed == Status.EXCUSED),
     )
-    return [Tally(row[0], SeatLevel(row[1]), *map(int, row[2:])) for row in connection.execute(query)]
+    late = and_(_is_overdue(day), wanted) if span else _is_overdue(day)
+    overdue = {(town, level): n for town, level, n in _by_town_and_level(connection, scope, late, func.count())}
+    found = {(row[0], row[1]): row[2:] for row in _by_town_and_level(connection, scope, wanted, *counts)}
+    none = (0,) * len(counts)
+    made: list[Tally] = []
+    for town, level in sorted(found.keys() | overdue.keys()):
+        cells: list[Any] = [*found.get((town, level), none), overdue.get((town, level), 0)]
+        made.append(Tally(town, SeatLevel(level), *map(int, cells)))
+    return made
+
+
+def _by_town_and_level(
+    connection: Connection, scope: Scope, wanted: ColumnElement[bool], *counts: Any
+) -> Sequence[Any]:
+    seen = true() if scope.climbed_only else matters_in(scope)
+    query = select(matters.c.town, matters.c.ladder, *counts).where(wanted, seen)
+    return connection.execute(query.group_by(matters.c.town, matters.c.ladder)).all()
 
 
 BOARD: Final = (
@@ -114,14 +135,18 @@ BOARD: Final = (
 def board(connection: Connection, scope: Scope, day: date, wanted: DutyFilter, part: Slice) -> Page[DutyLine]:
     """Return the seats in their period, town by town."""
     conditions = [matters.c.kind == MatterKind.VISIT, _is_wanted(wanted.period, day), matters_in(scope)]
+    order = [matters.c.subject, matters.c.due]
+    if scope.deputy or scope.station:
+        # Said once more of the seats, which are few here, and in their order: from them the matters are soon found.
+        conditions.append(matters.c.subject.in_(select(seats.c.id).where(seats_in(scope)).correlate(None)))
+    else:
+        order.insert(0, matters.c.town)
     if wanted.town:
         conditions.append(matters.c.town == wanted.town)
     if wanted.level:
         conditions.append(matters.c.ladder == wanted.level)
     if wanted.status:
         conditions.append(standing(wanted.status, day))
-    if wanted.station:
-        conditions.append(seats.c.station == wanted.station)
     if wanted.search:
         pattern = like(wanted.search)
         conditions.append(or_(deputies.c.name.like(pattern, escape="\\"), seats.c.id == wanted.search))
@@ -130,7 +155,7 @@ def board(connection: Connection, scope: Scope, day: date, wanted: DutyFilter, p
         .join(seats, seats.c.id == matters.c.subject)
         .join(deputies, deputies.c.id == seats.c.deputy)
         .where(*conditions)
-        .order_by(matters.c.town, matters.c.subject, matters.c.due)
+        .order_by(*order)
     )
 
     def make(row: Any) -> DutyLine:
@@ -180,7 +205,7 @@ def register(connection: Connection, scope: Scope, now: datetime, since: date, p
     """Return the visits since a day known by now, the latest first: the register of a station, a town, a deputy."""
     query = (
         select(*(visits.c[f.name] for f in fields(Visit)))
-        .where(visits.c.day >= since, visits.c.recorded_at <= now, visits_in(scope))
+        .where(visits.c.day >= since, visits.c.day <= local_day(now), visits.c.recorded_at <= now, visits_in(scope))
         .order_by(visits.c.day.desc(), visits.c.id)
     )
     return read_page(connection, query, part, _visit)

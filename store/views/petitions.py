@@ -109,15 +109,25 @@ def _conditions(scope: Scope, day: date, wanted: PetitionFilter) -> list[ColumnE
     if wanted.level:
         found.append(petitions.c.level == wanted.level)
     if wanted.stage:
-        found.append(matters.c.id.is_(None) if wanted.stage == Stage.CLOSED else matters.c.stage == wanted.stage)
+        if wanted.stage == Stage.CLOSED:
+            found.append(matters.c.id.is_(None))
+        else:
+            of_stage = matters.c.stage == wanted.stage
+            found += [of_stage, _is_among(and_(matters.c.closed.is_(None), of_stage))]
     match wanted.status:
         case "closed":
             found.append(matters.c.id.is_(None))
         case "open":
-            found.append(live(day))
+            found += [live(day), _is_among(live(day))]
         case "overdue":
-            found.append(standing(Status.OVERDUE, day))
+            found += [standing(Status.OVERDUE, day), _is_among(standing(Status.OVERDUE, day))]
     return found
+
+
+def _is_among(standing_so: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return: has a matter that stands so. Those are few: from them their opinions are soon found."""
+    few = select(matters.c.subject).where(matters.c.kind == MatterKind.PETITION, standing_so)
+    return petitions.c.id.in_(few.correlate(None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def only_our_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of whoever runs the tests do not count."""
     for name in [name for name in os.environ if name.startswith(("DUBAN_", "TWILIO_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("DUBAN_PORT", "0")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The console: indexes for its lists, so that a page costs the same at any size."""
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
@@ -8,6 +9,10 @@ down_revision = "0002"
 #: name of the index → table and columns
 INDEXES = {
     "ix_matters_board": ("matters", ("kind", "town", "subject", "due")),
+    "ix_matters_tally": (
+        "matters",
+        ("kind", "due", "opened", "town", "ladder", "closed", "owed", "arrivals", "label"),
+    ),
     "ix_petitions_deputy": ("petitions", ("deputy",)),
     "ix_petitions_recorded_at": ("petitions", ("recorded_at",)),
     "ix_petitions_town_recorded_at": ("petitions", ("town", "recorded_at")),
@@ -22,8 +27,17 @@ INDEXES = {
 def upgrade() -> None:
     for name, (table, columns) in INDEXES.items():
         op.create_index(name, table, list(columns))
+    is_open = sa.text("closed IS NULL")
+    op.create_index(
+        "ix_matters_standing",
+        "matters",
+        ["town", "kind", "due", "missed_from", "silent"],
+        sqlite_where=is_open,
+        postgresql_where=is_open,
+    )
 
 
 def downgrade() -> None:
     for name, (table, _) in INDEXES.items():
         op.drop_index(name, table)
+    op.drop_index("ix_matters_standing", "matters")

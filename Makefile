@@ -18,7 +18,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint format sbom audit lock clean
+.PHONY: help setup run test check lint format soak bench sbom audit lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,17 @@ lint: $(STAMP) ## ruff, ruff format, mypy, import contracts
 format: $(STAMP) ## put the code in order
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+soak: $(STAMP) ## the long campaign and the long trial, an hour or more
+	.venv/bin/python -m tests.campaign --kills 1000 --seconds 600
+	.venv/bin/python -m tests.trial --seeds 1-1000 --jobs 2
+
+bench: $(STAMP) ## speed and memory, beside yardsticks of the same run; half an hour
+	.venv/bin/python -m bench.simulate
+	.venv/bin/python -m bench.importing
+	.venv/bin/python -m bench.rounds
+	.venv/bin/python -m bench.rounds --database sqlite --due 1000 10000
+	.venv/bin/python -m bench.sending
 
 sbom: $(STAMP) ## bill of materials (CycloneDX) into dist/
 	@mkdir -p dist && .venv/bin/uv export --frozen --no-dev --quiet --format cyclonedx1.5 --output-file dist/sbom.cdx.json

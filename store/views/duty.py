@@ -86,17 +86,21 @@ def _is_overdue(day: date) -> ColumnElement[bool]:
     return and_(matters.c.kind == MatterKind.VISIT, standing(Status.OVERDUE, day))
 
 
-def _is_wanted(span: Span | None, day: date) -> ColumnElement[bool]:
-    return _is_of(span) if span else or_(_runs(day), _is_overdue(day))
+def _is_wanted(wanted: DutyFilter, day: date) -> ColumnElement[bool]:
+    if wanted.period:
+        return _is_of(wanted.period)
+    return _is_overdue(day) if wanted.status == Status.OVERDUE else or_(_runs(day), _is_overdue(day))
 
 
 def _counted(condition: ColumnElement[bool]) -> Any:
     return func.sum(case((condition, 1), else_=0))
 
 
-def tally(connection: Connection, scope: Scope, day: date, span: Span | None) -> list[Tally]:
-    """Return how the seats stand, by town and level: counts, which the municipality gets of all towns."""
-    wanted = _is_of(span) if span else _runs(day)
+def tally(connection: Connection, scope: Scope, day: date, wanted: DutyFilter) -> list[Tally]:
+    """Return how the seats of a town, or of all, stand by level: counts, which the municipality gets of all towns."""
+    span = wanted.period
+    within = matters.c.town == wanted.town if wanted.town else true()
+    runs = and_(_is_of(span) if span else _runs(day), within)
     counts = (
         func.count(),
         _counted(_has(matters.c.owed, VisitKind.STATION)),
@@ -106,9 +110,9 @@ def tally(connection: Connection, scope: Scope, day: date, span: Span | None) ->
         _counted(matters.c.closed.in_([Status.MET, Status.LATE])),
         _counted(matters.c.closed == Status.EXCUSED),
     )
-    late = and_(_is_overdue(day), wanted) if span else _is_overdue(day)
+    late = and_(_is_overdue(day), runs if span else within)
     overdue = {(town, level): n for town, level, n in _by_town_and_level(connection, scope, late, func.count())}
-    found = {(row[0], row[1]): row[2:] for row in _by_town_and_level(connection, scope, wanted, *counts)}
+    found = {(row[0], row[1]): row[2:] for row in _by_town_and_level(connection, scope, runs, *counts)}
     none = (0,) * len(counts)
     made: list[Tally] = []
     for town, level in sorted(found.keys() | overdue.keys()):
@@ -134,7 +138,7 @@ BOARD: Final = (
 
 def board(connection: Connection, scope: Scope, day: date, wanted: DutyFilter, part: Slice) -> Page[DutyLine]:
     """Return the seats in their period, town by town."""
-    conditions = [matters.c.kind == MatterKind.VISIT, _is_wanted(wanted.period, day), matters_in(scope)]
+    conditions = [matters.c.kind == MatterKind.VISIT, _is_wanted(wanted, day), matters_in(scope)]
     order = [matters.c.subject, matters.c.due]
     if scope.deputy or scope.station:
         # Said once more of the seats, which are few here, and in their order: from them the matters are soon found.

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from rules.duties import span_of
+from rules.duties import Span, span_of
 from rules.facts import SeatLevel
 from rules.matters import MatterKind, Status
 from rules.policy import Period
@@ -19,6 +19,7 @@ from store.views.duty import DutyFilter, DutyLine, Tally
 from store.views.paging import Slice
 from templates.console_texts import term
 from templates.terms import full_period
+from web.pages.counts import counted
 from web.pages.exports import Columns, as_file, wanted_format, wanted_part
 from web.pages.frame import Look, asked, asked_page, looking, not_there, office, towns_of
 
@@ -38,15 +39,15 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-def periods(look: Look) -> list[tuple[str, str]]:
-    """Return the periods that may be chosen: name in matter ids, and in words. Rolling cycles have no common ones."""
+def periods(look: Look) -> list[Span]:
+    """Return the periods that may be chosen. Rolling cycles have no common ones."""
     if look.desk.policy.duty.period is Period.ROLLING:
         return []
     found = []
     for months, back in PERIODS.items():
         span = span_of(look.today, months)
         for _ in range(back):
-            found.append((span.label, full_period(span.label) if look.lang == "zh" else span.label))
+            found.append(span)
             span = span.previous
     return found
 
@@ -58,6 +59,11 @@ class TownDuty:
     town: str
     levels: Sequence[Tally]
     total: Tally
+
+
+def _tally(look: Look, wanted: DutyFilter) -> list[Tally]:
+    where = DutyFilter(town=wanted.town, period=wanted.period)
+    return counted(look, where, lambda: duty.tally(look.connection, look.scope, look.today, where))
 
 
 def _by_town(found: Sequence[Tally]) -> list[TownDuty]:
@@ -79,26 +85,24 @@ def _sum(town: str, found: Sequence[Tally]) -> Tally:
 def board(request: Request) -> Response:
     """Show the board."""
     with looking(request) as look:
-        admitted = [label for label, _ in periods(look)]
+        spans = {span.label: span for span in periods(look)}
         wanted = DutyFilter(
             town=asked(request, "town", [town for town, _ in towns_of(look)]),
             level=asked(request, "level", SeatLevel),
             status=asked(request, "status", STATUSES),
-            period=asked(request, "period", admitted),
+            period=spans.get(asked(request, "period")),
             search=asked(request, "q"),
         )
         page = duty.board(look.connection, look.scope, look.today, wanted, wanted_part(request))
         if wanted_format(request):
             return as_file(request, "duty", _columns(look), page.rows)
-        tallies = _by_town(duty.tally(look.connection, look.scope, look.today, wanted.period))
-        if wanted.town:
-            tallies = [one for one in tallies if one.town == wanted.town]
+        tallies = _by_town(_tally(look, wanted))
         everybody = [tally for one in tallies for tally in one.levels]
         return look.page(
             "duty.html.j2",
             page=page,
             wanted=wanted,
-            periods=periods(look),
+            periods=[(label, full_period(label) if look.lang == "zh" else label) for label in spans],
             tallies=tallies[:MOST_TOWNS],
             total=_sum("", everybody) if everybody else None,
             with_tallies=look.viewer.role not in (Role.DEPUTY, Role.STATION),

@@ -16,11 +16,14 @@ from store.accounts import Role
 from store.views import matters, messages, work
 from store.views.matters import Light, MatterFilter
 from store.views.paging import Slice
+from web.pages.counts import counted
 from web.pages.frame import SUPERVISORS, Look, looking
 from web.rendering import redirect
 from web.viewers import require_role, viewer_of
 
 SHOWN: Final = 8
+#: more towns than that are not shown at once: those with most overdue are
+MOST_TOWNS: Final = 60
 NEEDS_A_LOOK: Final = ("failed", "unknown", "undeliverable")
 #: where Heshan's towns and streets lie, as row and column of a grid
 PLACES: Final = {
@@ -67,17 +70,21 @@ def show(request: Request) -> Response:
 
 def _show(look: Look) -> Response:
     connection, scope, today, soon = look.connection, look.scope, look.today, look.soon
-    lights = matters.count_live(connection, scope, today, soon)
-    by_rank = matters.count_overdue(connection, scope, today)
+    lights = counted(look, "live", lambda: matters.count_live(connection, scope, today, soon))
+    by_rank = counted(look, "overdue", lambda: matters.count_overdue(connection, scope, today))
     sent = messages.count_of_day(connection, scope, today)
     upcoming = MatterFilter(status=Status.OPEN, soon=soon)
     overdue = MatterFilter(status=Status.OVERDUE)
     is_operator = look.viewer.role is Role.OPERATOR
+    towns = _towns(look, lights)
+    if len(towns) > MOST_TOWNS:
+        towns.sort(key=lambda town: (-town.overdue, -town.due_soon, town.id))
     return look.page(
         "overview.html.j2",
         soon=soon,
-        lights=_towns(look, lights),
-        is_heshan=all(o.id in PLACES for o in _town_offices(look)),
+        lights=towns[:MOST_TOWNS],
+        left_out=len(towns[MOST_TOWNS:]),
+        is_heshan=all(town.id in PLACES for town in towns),
         due_soon=sum(light.due_soon for light in lights),
         overdue=sum(light.overdue for light in lights),
         kinds=_kinds(lights),

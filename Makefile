@@ -31,7 +31,7 @@ run: $(STAMP) ## the whole of duban with a made-up municipality; ARGS="--port 90
 test: check ## the same as check
 
 check: lint ## everything that CI runs: lint, then the tests on WORKERS=2 processes
-	.venv/bin/pytest -n $(WORKERS) $(ARGS)
+	.venv/bin/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: $(STAMP) ## ruff, ruff format, mypy, import contracts
 	.venv/bin/ruff check

@@ -21,7 +21,9 @@ READING: Final = "duban_reading"
 def make_engine(url: str) -> Engine:
     """Return an engine for SQLite or PostgreSQL; nothing is opened yet."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, connect_args={"options": "-c timezone=UTC"})
+        # A claim that a crash of the server undid would be a message sent twice, however the server is set.
+        options = "-c timezone=UTC -c synchronous_commit=on"
+        return create_engine(url, pool_pre_ping=True, connect_args={"options": options})
     engine = create_engine(url)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)

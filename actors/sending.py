@@ -62,7 +62,8 @@ class Sender:
             ill = ill + 1 if _is_illness(outcome) else 0
             outcomes_of.append((outgoing, outcome))
         made = sum(outcome is not None for _, outcome in outcomes_of)
-        self._limit = min(BATCH, made * 2) if made < len(outcomes_of) else min(BATCH, self._limit * 2)
+        # At least one: a claim that itself took too long must not be the last.
+        self._limit = max(1, min(BATCH, (made if made < len(outcomes_of) else self._limit) * 2))
         with self._services.engine.begin() as connection:
             _record(connection, self._services, outcomes_of)
         log.info("sent", claimed=claimed.count, handed_over=made)

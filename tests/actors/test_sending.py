@@ -878,3 +878,13 @@ def test_a_digest_carries_its_figures_as_a_workbook_and_a_monthly_one_the_report
     (line,) = list(book["逾期事项"].iter_rows(min_row=2, values_only=True))
     assert "DA" in str(line[0])
     assert line[2:] == ("2026-03-31", 1)
+
+
+def test_a_claim_that_took_too_long_is_not_the_last(duban):
+    instants = iter([0.0, 5.0])
+    duban.services.elapsed = lambda: next(instants, 5.0)
+    assert duban.sender.send_due(), "nothing was handed over, and all of it is due again"
+    assert sent(duban) == []
+    duban.services.elapsed = lambda: 0.0
+    duban.send_due()
+    assert sent(duban) == [("email", "deputy:DA"), ("sms", "deputy:DA")]

@@ -126,7 +126,7 @@ def test_mail_runs_as_a_process(run, tmp_path):
     finally:
         gateway.close()
     assert [(each["message_id"], each["fault"], each["user"]) for each in entries(ledger, "mail")] == [
-        ("<duban-2@example.cn>", "drop-taken", "duban"),
-        ("<duban-3@example.cn>", "", "duban"),
+        ("<duban-test-2@example.cn>", "drop-taken", "duban"),
+        ("<duban-test-3@example.cn>", "", "duban"),
     ]
     assert [each["fault"] for each in entries(ledger, "fault")] == ["450-rcpt", "drop-taken"]

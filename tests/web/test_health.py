@@ -151,6 +151,6 @@ def test_the_numbers_hold_no_names(house, client):
 
 
 def test_an_empty_installation_has_numbers_too(house, client):
-    for table in ("notices", "digests", "messages", "matters"):
+    for table in ("notices", "digests", "attempts", "attachments", "messages", "matters"):
         house.sql(f"DELETE FROM {table}")
     assert numbers(client)["duban_oldest_due_seconds",] == 0

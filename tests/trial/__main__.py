@@ -1,0 +1,73 @@
+"""Run trials: `python -m tests.trial --seeds 1-60 --jobs 2`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from time import monotonic
+
+import click
+
+from daemon.logs import log_plainly
+from tests.trial.loads import SIZES
+from tests.trial.shrinking import shrunk
+from tests.trial.trials import Outcome, try_seed
+
+
+def _quiet() -> None:
+    log_plainly(logging.CRITICAL)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.trial", description=__doc__)
+    parser.add_argument("--seeds", default="1-60", help="such as 7 or 1-60")
+    parser.add_argument("--size", default="dense", choices=SIZES, help="of the random record")
+    parser.add_argument("--notices", type=int, help="a year of the made-up municipality with about so many notices")
+    parser.add_argument("--days", type=int, help="of each trial, at most")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--shrink", action="store_true", help="leave out the faults that a failure does not need")
+    parser.add_argument("--verbose", action="store_true", help="a line for each seed")
+    given = parser.parse_args()
+    first, _, last = given.seeds.partition("-")
+    seeds = range(int(first), int(last or first) + 1)
+    size = str(given.notices) if given.notices else given.size
+    _quiet()
+    began = monotonic()
+    failed = []
+    total = 0
+    with ProcessPoolExecutor(given.jobs, initializer=_quiet) as pool:
+        tried = _outcomes(pool, given.jobs, seeds, size, given.days)
+        for outcome in tried:
+            total += outcome.totals.get("notices", 0)
+            if given.verbose or outcome.wrong:
+                _show(outcome)
+            if outcome.wrong:
+                failed.append(outcome.seed)
+                if given.shrink:
+                    click.echo("  shrunk:")
+                    _show(shrunk(outcome, given.days))
+    click.echo(f"{len(seeds)} seeds, {total} notices, {monotonic() - began:.1f} s; failed: {failed or 'none'}")
+    return 1 if failed else 0
+
+
+def _outcomes(pool: ProcessPoolExecutor, jobs: int, seeds: range, size: str, days: int | None) -> Iterable[Outcome]:
+    if jobs > 1:
+        return pool.map(try_seed, seeds, [size] * len(seeds), [days] * len(seeds))
+    return (try_seed(seed, size, days) for seed in seeds)
+
+
+def _show(outcome: Outcome) -> None:
+    how = "as replayed" if outcome.is_exact else "as the facts say"
+    click.echo(
+        f"seed {outcome.seed} ({how}): {outcome.seconds:.2f} s, {outcome.totals}, {len(outcome.script)} faults",
+    )
+    for line in outcome.wrong[:5]:
+        click.echo(f"  {line}")
+    if outcome.wrong:
+        for fault in outcome.script[-8:]:
+            click.echo(f"    {fault}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,426 @@
+"""Has duban kept its promises so far?
+
+Judged by the gateways' ledger, by the facts reckoned anew from their rows, and by a replay of the whole record; of
+duban's own tables only what nobody else knows: which message carries which notice. Callers: trials.py.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from actors.desks import Desks
+from channels.gateway import Outgoing
+from daemon.clock_guard import TOLERATED
+from replay.simulate import run_record
+from rules.dockets import Desk
+from rules.dossiers import reckon
+from rules.facts import SHANGHAI, Channel, Record, local_day
+from rules.matters import Matter, Subject, subject_of
+from rules.notices import ALWAYS, is_in_window, rungs_left
+from rules.offices import House
+from store import audit, facts, notices, projection
+from store.dossiers import read_dossiers
+from store.engine import reading
+from tests.trial.loads import fields_of
+from tests.trial.worlds import KEY, Process, World
+
+SLA: Final = timedelta(hours=2)  #: of healthy time inside the window
+GIVEN_UP: Final = timedelta(hours=3)  #: an unknown outcome is a task for the operator by then
+#: from the claim to the last call that it allows
+IN_FLIGHT: Final = timedelta(seconds=1.5)
+NOTICED: Final = timedelta(minutes=1)  #: a clock that was set wrong is noticed by then
+RANK: Final = {"remind": 0, "overdue": 1, "climb": 2, "event": 3}
+
+
+class Judge:
+    """Looks at each commit, and at everything once in an hour."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        #: windows do not hang on the house
+        self.timetable = Desk(House([], [], [], []), world.calendar, world.load.policy, world.load.first)
+        self.desks = Desks(world.services_of(world.web, plain=True))
+        self.seen_attempt = 0
+        self.seen_taken = 0
+        self.seen_call_backs = 0
+        self.claims: dict[str, datetime] = {}  #: attempt → true time of its claim
+        self.claim_day: dict[str, date] = {}
+        self.taken: Counter[int] = Counter()
+        self.sms: dict[tuple[str, date], set[int]] = defaultdict(set)
+        self.totals: dict[date, set[str]] = defaultdict(set)
+        self.healthy_since = world.hub.now
+        self.checkpoints: list[audit.Checkpoint] = []
+        self.refused = 0
+        self.accepted = 0
+        self.asked = 0
+        self.cursor = world.hub.now
+        self._truth: dict[Subject, tuple[datetime | None, int, dict[str, Matter]]] = {}
+        self.edits = 0  #: of facts, begun
+        self.levers = 0  #: of which whoever pulled them knows
+        world.on_commit = self.committed
+        world.provider.on_call = self.called
+
+    def wrong(self, invariant: str, what: str) -> None:
+        self.world.wrong.append(f"{invariant}: {what}")
+
+    # At each commit ----------------------------------------------------------------------
+
+    def committed(self, process: Process) -> None:
+        """Judge the claims that this commit made, on the facts that were committed by then."""
+        rows = self.world.raw.execute(
+            "SELECT a.rowid, a.id, m.id, m.kind, m.person, m.channel, m.instead_of, m.at, m.day FROM attempts a "
+            "JOIN messages m ON m.id = a.message WHERE a.rowid > ? ORDER BY a.rowid",
+            (self.seen_attempt,),
+        ).fetchall()
+        self._judge_cursor()
+        for rowid, attempt, message, kind, person, channel, instead_of, at, _day in rows:
+            self.seen_attempt = rowid
+            self._judge_claim(attempt, message, kind, person, channel, instead_of, at)
+
+    def _judge_cursor(self) -> None:
+        found = self.world.raw.execute("SELECT value FROM installation WHERE key = 'cursor'").fetchone()
+        cursor = datetime.fromisoformat(found[0]) if found else self.cursor
+        if cursor < self.cursor:
+            self.wrong("cursor", f"it went back from {self.cursor} to {cursor}")
+        self.cursor = cursor
+
+    def _judge_claim(
+        self, attempt: str, message: int, kind: str, person: str, channel: str, instead_of: int | None, at: str
+    ) -> None:
+        world = self.world
+        now = world.clock_now()
+        self.claims[attempt] = world.hub.now
+        self.claim_day[attempt] = local_day(now)
+        with reading(world.engine) as connection:
+            desk = self.desks.of(connection)
+            if held := connection.execute(text("SELECT value FROM installation WHERE key = 'held'")).scalar():
+                self.wrong("held", f"message {message} was claimed while sending was held: {held}")
+            if abs(world.offset) > TOLERATED and world.hub.now - world.set_wrong_at > NOTICED:
+                self.wrong("clock", f"message {message} was claimed while the clock was {world.offset} off")
+            meant = datetime.fromisoformat(f"{at}+00:00")
+            if not is_in_window(now, desk) and not (not is_in_window(meant, desk) and meant <= now < meant + SLA / 2):
+                self.wrong("window", f"message {message} was claimed at {now.astimezone(SHANGHAI)}")
+            self._judge_address(connection, desk, message, kind, person, channel)
+            if kind == "notices":
+                self._judge_items(connection, desk, message, instead_of, now)
+
+    def _judge_address(self, connection: Any, desk: Any, message: int, kind: str, person: str, channel: str) -> None:
+        found = desk.house.person(person) if kind != "operator" else None
+        address = found and (found.mobile if channel == Channel.SMS else found.email)
+        query = text("SELECT at FROM optouts WHERE channel = :channel AND address = :address")
+        if address and connection.execute(query, {"channel": channel, "address": address}).scalar():
+            self.wrong("opted out", f"message {message} was claimed for {person}, who wants no more")
+
+    def _judge_items(self, connection: Any, desk: Any, message: int, instead_of: int | None, now: datetime) -> None:
+        rows = notices.in_messages(connection, {message: instead_of}).get(message, [])
+        if not rows:
+            self.wrong("stale", f"message {message} was claimed, and nothing in it holds")
+        today = local_day(now)
+        if instead_of:
+            self._judge_instead(message, rows)
+        for row in rows:
+            if row.rung in ALWAYS:
+                continue
+            matter = self.truth(connection, desk, subject_of(row.matter), now).get(row.matter)
+            if matter is None or matter.closed is not None:
+                how = matter.closed if matter else "gone"
+                self.wrong("closed", f"{row.rung} of {row.matter} was claimed in message {message}; it is {how}")
+            elif not matter.is_live(today) or matter.due != row.due or matter.responsible != row.responsible:
+                self.wrong("stale", f"{row.rung} of {row.matter} due {row.due} was claimed in message {message}")
+            elif row.rung.startswith("remind-") and matter.due < today and row.leaves_at.date() < now.date():
+                self.wrong("expired", f"{row.rung} of {row.matter} due {row.due} was claimed on {today}")
+
+    def _judge_instead(self, message: int, rows: list[Any]) -> None:
+        query = (
+            "SELECT 1 FROM notices WHERE matter = ? AND due = ? AND rung = ? AND to_person = ? AND channel = 'email' "
+            "AND verdict = 'sent'"
+        )
+        for row in rows:
+            if self.world.raw.execute(query, (row.matter, row.due.isoformat(), row.rung, row.to_person)).fetchone():
+                self.wrong("instead", f"e-mail {message} repeats {row.rung} of {row.matter}")
+
+    def truth(self, connection: Any, desk: Any, subject: Subject, now: datetime) -> dict[str, Matter]:
+        """Return the matters of a subject by its facts alone; they are kept until a fact or time changes them."""
+        known = self._truth.get(subject)
+        if known is None or known[1] != self.edits or (known[0] is not None and known[0] <= now):
+            outcome = next((reckon(d, now) for d in read_dossiers(connection, desk, [subject])), None)
+            known = (outcome.next_at, self.edits, outcome.matters) if outcome else (None, self.edits, {})
+            self._truth[subject] = known
+        return known[2]
+
+    def called(self, outgoing: Outgoing) -> None:
+        """Judge a call that is about to be made: the last look at what it carries is fresh."""
+        claimed = self.claims.get(outgoing.attempt)
+        if claimed is None:
+            self.wrong("claimed", f"message {outgoing.message} was handed over before its claim was committed")
+        elif self.world.hub.now - claimed > IN_FLIGHT:
+            late = self.world.hub.now - claimed
+            self.wrong("in flight", f"message {outgoing.message} was handed over {late} after its claim")
+
+    # Once an hour ------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Look at the ledger and at what is overdue."""
+        self._judge_ledger()
+        self._judge_pace()
+
+    def look_daily(self) -> None:
+        """Look at all that is not judged as it happens."""
+        self._judge_digests()
+        self._judge_notices()
+        self._judge_ladders()
+        with reading(self.world.engine) as connection:
+            if checkpoint := audit.last_checkpoint(connection):
+                self.checkpoints.append(checkpoint)
+
+    def _judge_ledger(self) -> None:
+        world = self.world
+        for taken in world.provider.ledger[self.seen_taken :]:
+            outgoing = taken.outgoing
+            message = outgoing.message
+            self.taken[message] += 1
+            if self.taken[message] > 1 and self.taken[message] > 1 + self._retried(message):
+                self.wrong("once", f"message {message} to {outgoing.person} left {self.taken[message]} times")
+            day = self.claim_day[outgoing.attempt]
+            if outgoing.channel == Channel.SMS:
+                self.totals[day].add(outgoing.attempt)
+                if outgoing.subject is None and self._kind(message) == "notices":
+                    self.sms[outgoing.person, day].add(message)
+                self._judge_limits(outgoing.person, day)
+        self.seen_taken = len(world.provider.ledger)
+
+    def _kind(self, message: int) -> str:
+        return str(self.world.raw.execute("SELECT kind FROM messages WHERE id = ?", (message,)).fetchone()[0])
+
+    def _retried(self, message: int) -> int:
+        """Return how often an operator has had a message tried again."""
+        query = "SELECT count(*) FROM audit WHERE action = 'retry' AND subject = ?"
+        return int(self.world.raw.execute(query, (f"message:{message}",)).fetchone()[0])
+
+    def _judge_limits(self, person: str, day: date) -> None:
+        limit = self.world.load.policy.sms_per_day
+        if limit is not None and len([m for m in self.sms[person, day] if not self._retried(m)]) > limit:
+            self.wrong("cap", f"{person} had {len(self.sms[person, day])} SMS on {day}; the cap is {limit}")
+        more = self.world.raw.execute("SELECT extra FROM quotas WHERE day = ?", (day.isoformat(),)).fetchone()
+        total = self.world.load.settings.sms_daily_total + (more[0] if more else 0)
+        if len(self.totals[day]) > total:
+            self.wrong("quota", f"{len(self.totals[day])} SMS left on {day}; the total is {total}")
+
+    def _judge_pace(self) -> None:
+        """Every message that could leave has left, or tells why not, after so much healthy time in the window."""
+        world = self.world
+        now = world.hub.now
+        if not self._is_healthy():
+            self.healthy_since = now
+            return
+        opened = self._window_opened(now)
+        if opened is None or now - max(opened, self.healthy_since) < SLA:
+            return
+        late = _sql(now - SLA)
+        for query, what in STUCK.items():
+            limit = _sql(now - GIVEN_UP) if "unknown" in query else late
+            for ident, since in world.raw.execute(query, (limit,)):
+                if max(_instant(since), self.healthy_since) <= now - SLA:
+                    self.wrong("in time", f"{what.format(ident)} since {since} (it is {_sql(now)})")
+
+    def _is_healthy(self) -> bool:
+        world = self.world
+        if any(until > world.hub.now for until in world.provider.out_until.values()):
+            return False
+        if world.offset or not all(process.is_up for process in world.processes):
+            return False
+        held = world.raw.execute("SELECT value FROM installation WHERE key = 'held'").fetchone()
+        return not (held and held[0])
+
+    def _window_opened(self, now: datetime) -> datetime | None:
+        if not is_in_window(now, self.timetable):
+            return None
+        begins = self.timetable.policy.send_window.begins
+        return datetime.combine(local_day(now), begins, SHANGHAI)
+
+    def _judge_digests(self) -> None:
+        rows = self.world.raw.execute(
+            "SELECT m.id, count(d.message) FROM messages m LEFT JOIN digests d ON d.message = m.id "
+            "WHERE m.kind = 'digest' GROUP BY m.id HAVING count(d.message) <> 1"
+        )
+        for message, count in rows:
+            self.wrong("digest", f"message {message} carries {count} digests")
+        for message, texts in self.world.provider.copies.items():
+            if len(set(texts)) > 1 and self._kind(message) != "notices":
+                self.wrong("digest", f"e-mail {message} left with two bodies")
+
+    def _judge_notices(self) -> None:
+        rows = self.world.raw.execute(
+            "SELECT matter, due, rung, to_person, channel, count(*) FROM notices GROUP BY 1, 2, 3, 4, 5 "
+            "HAVING count(*) > 1"
+        )
+        for *key, count in rows:
+            self.wrong("once", f"notice {key} was decided {count} times")
+        rows = self.world.raw.execute(
+            "SELECT instead_of, count(*) FROM messages WHERE instead_of IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
+        )
+        for message, count in rows:
+            self.wrong("instead", f"message {message} has {count} in its stead")
+
+    def _judge_ladders(self) -> None:
+        """Rungs fire in their order: reminders, overdue, climb-1, climb-2; none before the one under it."""
+        ladders: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        for matter, due, rung, fired in self.world.raw.execute("SELECT matter, due, rung, fired_at FROM rungs"):
+            ladders[matter, due][rung] = fired
+        for (matter, due), fired in ladders.items():
+            in_order = sorted(fired, key=lambda rung: (*_rank(rung), fired[rung]))
+            times = [fired[rung] for rung in in_order]
+            if times != sorted(times):
+                self.wrong("ladder", f"{matter} due {due}: {fired}")
+            climbs = sorted(int(rung.partition("-")[2]) for rung in fired if rung.startswith("climb"))
+            if climbs and climbs != list(range(climbs[0], climbs[0] + len(climbs))):
+                self.wrong("ladder", f"{matter} due {due} skipped: {sorted(fired)}")
+
+    # In the end --------------------------------------------------------------------------
+
+    def end(self, *, is_exact: bool) -> None:
+        """Judge what has come to rest: nothing is left over, and all is as the facts say."""
+        self.look_daily()
+        self._judge_rest()
+        self._judge_rows()
+        self._judge_audit()
+        self._judge_matters(is_exact=is_exact)
+
+    def _judge_rest(self) -> None:
+        world = self.world
+        for query, what in LEFT_OVER.items():
+            for row in world.raw.execute(query).fetchall():
+                self.wrong("at rest", what.format(*row))
+        left = {taken.outgoing.message for taken in world.provider.ledger}
+        told = world.provider.delivered
+        for message, state in world.raw.execute("SELECT id, state FROM messages").fetchall():
+            if state in ("accepted", "delivered") and message not in left:
+                self.wrong("left", f"message {message} is {state}, and never left")
+            if message in told and state != "delivered":
+                self.wrong("delivered", f"message {message} has arrived, as was told, and is {state}")
+        with reading(world.engine) as connection:
+            desk = self.desks.of(connection)
+            day = local_day(world.clock_now())
+            for batch in projection.live_matters(connection, 1000):
+                fired = notices.fired(connection, [matter.id for matter in batch])
+                for matter in batch:
+                    left = rungs_left(matter, fired.get(matter.id, ()), desk)
+                    late = [r.name for r in left if r.fires_from < day and matter.began < day and matter.is_live(day)]
+                    if late:
+                        self.wrong("ladder", f"{late} of {matter.id} has not fired")
+
+    def _judge_rows(self) -> None:
+        """Every row that was typed is on record as it was typed, or was refused; nothing else is there."""
+        if self.asked != self.accepted + self.refused:
+            self.wrong("rows", f"{self.asked} asked, {self.accepted} accepted, {self.refused} refused")
+        with reading(self.world.engine) as connection:
+            for table in Record.TABLES:
+                found = Counter(str(fields_of(row)) for row in facts.load(connection, table))
+                typed = Counter(str(fields_of(row)) for row in getattr(self.world.load.record, table))
+                if table == "acknowledgements":
+                    typed = Counter(set(typed))
+                for row in (found - typed) | (typed - found):
+                    self.wrong("rows", f"{table}: {row} is {'not typed' if row in found else 'lost'}")
+
+    def _judge_audit(self) -> None:
+        with reading(self.world.engine) as connection:
+            verdict = audit.verify(connection, [KEY], self.checkpoints)
+            pulled = connection.execute(text("SELECT count(*) FROM audit")).scalar_one()
+        if verdict.entries and not verdict.is_sound:
+            self.wrong("audit", f"{[*map(str, verdict.findings)]} {verdict.doubts}")
+        if pulled < self.levers:  # a lever whose process died after the commit has an entry that nobody knows of
+            self.wrong("audit", f"{self.levers} levers pulled, {pulled} entries")
+
+    def _judge_matters(self, *, is_exact: bool) -> None:
+        """The matters are those of a replay of the same facts; where no fault touched decisions, the notices too."""
+        world = self.world
+        load = world.load
+        run = run_record(load.record, load.first, load.ends, policy=load.policy, settings=load.settings)
+        with reading(world.engine) as connection:
+            ours = {
+                one.matter.id: _shown(one.matter, load.ends) for one in projection.list_matters(connection, load.ends)
+            }
+            told = notices.list_notices(connection)
+        theirs = {m.id: _shown(m, load.ends) for m in run.matters() if m.opened <= load.ends}
+        for ident in sorted(set(ours) | set(theirs)):
+            if ours.get(ident) != theirs.get(ident):
+                self.wrong("matters", f"{ident} is {ours.get(ident)}; by the facts {theirs.get(ident)}")
+        if not is_exact:
+            return
+        decided = {_key(t.notice): t.notice for t in told if t.notice.rung != "event-settled"}
+        expected = {
+            (s.notice.matter.id, s.notice.matter.due, s.notice.rung, s.notice.person.id if s.notice.person else "",
+             s.notice.channel or ""): s.notice.verdict
+            for s in run.sent if s.notice.rung != "event-settled"
+        }  # fmt: skip
+        for key, verdict in expected.items():
+            if key not in decided or decided[key].verdict != verdict:
+                self.wrong("as replayed", f"{key} is {verdict} in a replay, here {decided.get(key)}")
+        for key, row in decided.items():
+            if key not in expected and row.state != "superseded":
+                self.wrong("as replayed", f"{key} is {row.verdict} here alone, decided at {row.decided_at}")
+        made = {(m.digest.kind.value, m.digest.period, m.digest.office, m.person.id) for m in run.digests}
+        here = {tuple(row) for row in world.raw.execute("SELECT kind, period, office, person FROM digests")}
+        for digest in sorted(made ^ here):
+            self.wrong("as replayed", f"digest {digest} is {'missing' if digest in made else 'here alone'}")
+
+
+def _key(row: Any) -> tuple[Any, ...]:
+    return row.matter, row.due, row.rung, row.to_person, row.channel
+
+
+def _shown(matter: Matter, day: date) -> tuple[Any, ...]:
+    return matter.opened, matter.due, matter.settled, matter.status_on(day), matter.responsible
+
+
+def _rank(rung: str) -> tuple[int, int]:
+    kind, _, number = rung.partition("-")
+    if kind == "event":
+        return RANK[kind], 0
+    count = int(number or 0)
+    return RANK[kind], -count if kind == "remind" else count
+
+
+def _sql(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _instant(words: str) -> datetime:
+    return datetime.fromisoformat(f"{words}+00:00")
+
+
+#: what should not be so for long → in words
+STUCK: Final = {
+    "SELECT id, leaves_at FROM notices WHERE state = 'waiting' AND leaves_at < ?": "notice {} waits",
+    "SELECT id, try_at FROM messages WHERE state = 'due' AND try_at < ?": "message {} is due",
+    "SELECT id, claimed_until FROM messages WHERE state = 'sending' AND claimed_until < ?": "message {} is claimed",
+    "SELECT id, moved_at FROM messages WHERE state = 'unknown' AND followed_at IS NULL AND moved_at < ?":
+        "message {} is unknown, and nobody is told",
+    "SELECT id, moved_at FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL "
+    "AND moved_at < ?": "message {} did not arrive, and nobody is told",
+}  # fmt: skip
+LEFT_OVER: Final = {
+    "SELECT id, leaves_at FROM notices WHERE state = 'waiting' AND leaves_at < "
+    "(SELECT max(at) FROM slots WHERE job = 'round')": "notice {} waits since {}",
+    "SELECT id, state, at FROM messages WHERE state = 'sending' OR "
+    "(state = 'held' AND reason NOT LIKE 'the daily total%')": "message {} is {} since {}",
+    "SELECT kind, id FROM stale": "{} {} is still marked",
+    "SELECT id, state FROM messages WHERE state IN ('failed', 'undeliverable', 'unknown') AND followed_at IS NULL":
+        "message {} is {}, and nobody is told",
+    "SELECT id, state FROM messages WHERE state IN ('failed', 'superseded', 'expired', 'undeliverable', 'unknown') "
+    "AND reason IS NULL": "message {} is {} without a reason",
+    "SELECT n.id, m.id FROM notices n LEFT JOIN messages m ON m.id = n.message "
+    "WHERE n.state = 'bundled' AND m.id IS NULL": "notice {} is bundled in message {}",
+}  # fmt: skip
+
+
+def totals(world: World) -> Iterator[tuple[str, int]]:
+    """Yield what went on in a trial."""
+    for name in ("notices", "messages", "attempts", "digests"):
+        yield name, world.raw.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+    yield from world.raw.execute("SELECT state, count(*) FROM messages GROUP BY 1")
+    yield "taken", len(world.provider.ledger)
+    yield "switches", world.hub.switches

@@ -1,0 +1,489 @@
+"""Which processes, people and gateways does a trial have, and what happens to them?
+
+Two daemons with the real clockwork, two workers with the real actors, a web process that takes commands, levers and
+call-backs: all over one SQLite database in memory, each with its own services. What stands in for the machine is
+here: clock, broker, engine's boundaries. Callers: trials.py.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+import dramatiq
+from dramatiq.middleware import Retries
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
+
+from actors.bells import Bells, hang_bells
+from actors.desks import Desks
+from actors.steps import next_instant
+from channels.gateway import Status
+from config.calendars import load_calendar
+from config.services import Services
+from daemon.clock_guard import ClockGuard
+from daemon.clockwork import LOOK_S, Clockwork
+from daemon.processes import claim_for_clock
+from rules.facts import Channel, local_day
+from rules.ladders import round_at
+from store import audit
+from store.engine import make_engine, reading
+from store.migrating import migrate
+from tests.trial.faults import Chance
+from tests.trial.gateways import Provider, TrialGateway
+from tests.trial.hub import Hub, Killed, Task
+from tests.trial.loads import Load
+
+KEY: Final = b"a key of this trial alone, 32+ bytes"
+QUIET: Final = timedelta(hours=12)  #: a daemon looks at least so often
+IDLE_S: Final = 600.0  #: so long at most between two looks while what was rung for has not come
+LOST: Final = "the trial's database is out of reach"
+
+
+@cache
+def _schema() -> sqlite3.Connection:
+    engine = make_engine("sqlite://")
+    with engine.begin() as connection:
+        migrate(connection)
+    raw: Any = engine.raw_connection().driver_connection
+    return raw
+
+
+def empty_database() -> Engine:
+    """Return a database in memory with its schema, opened as duban opens its own."""
+    engine = make_engine("sqlite://")
+    fairy = engine.raw_connection()
+    target: Any = fairy.driver_connection
+    _schema().backup(target)
+    fairy.close()
+    audit.use_key(engine, lambda: KEY)
+    return engine
+
+
+class Boundaries:
+    """The engine as one process sees it: something may happen before and after each transaction, and to its commit.
+
+    A transaction runs without a switch: the database would let writers pass one at a time, too.
+    """
+
+    def __init__(self, process: "Process") -> None:
+        self._process = process
+        self._engine = process.world.engine
+        self.dialect = self._engine.dialect
+        self.url = self._engine.url
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        process = self._process
+        process.boundary("before a transaction")
+        process.reach_database()
+        with self._engine.begin() as connection:
+            yield connection
+            process.may_crash("before a commit")
+        if process.world.has_changed():
+            process.world.committed(process)
+        process.boundary("after a commit")
+
+    def connect(self) -> Connection:
+        self._process.boundary("before a look")
+        self._process.reach_database()
+        return self._engine.connect()
+
+    def dispose(self) -> None:
+        """Hold nothing of its own."""
+
+
+class TrialClock:
+    """The machine's clock: it may be set wrong."""
+
+    speed = 1.0
+    is_drill = False
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return self._world.clock_now()
+
+
+class TrialBroker(dramatiq.Broker):
+    """Passes bells on; they may be lost, doubled or late."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__(middleware=[Retries(max_retries=0)])
+        self._world = world
+
+    def declare_queue(self, queue_name: str) -> None:
+        self.queues[queue_name] = None
+
+    def enqueue(self, message: Any, *, delay: int | None = None) -> Any:
+        self._world.ring(message.actor_name, message.args)
+        return message
+
+
+class Process:
+    """One process of duban: what it has in hand is lost when it dies."""
+
+    def __init__(self, world: "World", name: str) -> None:
+        self.world = world
+        self.name = name
+        self.is_up = False
+        self.tasks: dict[Task, Callable[[], None]] = {}
+        self.is_frozen = False
+
+    def boot(self) -> None:
+        """Start anew, with nothing in mind."""
+        if self.is_up:
+            return
+        self.is_up = True
+        self.services = self.world.services_of(self)
+        self.desks = Desks(self.services)
+        self.bells: Bells = hang_bells(self.services, self.desks, TrialBroker(self.world))
+        self.begin()
+        for daemon in self.world.daemons:
+            if daemon is not self:
+                self.world.disturb(daemon)
+
+    def begin(self) -> None:
+        """Begin to work; the web process waits to be asked."""
+
+    def start(self, name: str, work: Callable[[], Any], if_it_dies: Callable[[], None] = lambda: None) -> Task:
+        def run() -> None:
+            try:
+                work()
+            finally:
+                self.tasks.pop(task, None)
+
+        task = self.world.hub.start(f"{self.name} {name}", run)
+        self.tasks[task] = if_it_dies
+        return task
+
+    def die(self, again_in_s: float) -> None:
+        """Lose all that is not committed; start again after a while."""
+        if not self.is_up:
+            return
+        self.is_up = False
+        tasks, self.tasks = self.tasks, {}
+        for task, if_it_dies in tasks.items():
+            self.world.hub.kill(task)
+            if_it_dies()
+        self.world.hub.after(again_in_s, self.boot)
+        self.world.one_is_gone()
+
+    # Boundaries --------------------------------------------------------------------------
+
+    def boundary(self, where: str) -> None:
+        """Let the others run; whoever comes here may die, or freeze."""
+        world, hub = self.world, self.world.hub
+        self.may_crash(where)
+        if world.strikes("freeze", f"{self.name} {where}"):
+            self.is_frozen = True
+            world.one_is_gone()
+            hub.sleep(world.between(0.5, 40, "freeze"))
+            self.is_frozen = False
+        else:
+            hub.sleep(world.between(0.0002, 0.004, "pace"))
+
+    def may_crash(self, where: str) -> None:
+        if self.world.strikes("crash", f"{self.name} {where}"):
+            self.die(self.world.between(1, 300, "boot"))
+            raise Killed
+
+    def reach_database(self) -> None:
+        if self.world.strikes("database", self.name):
+            raise OperationalError(LOST, None, Exception(LOST))
+
+
+class Daemon(Process):
+    """Runs the real clockwork; it naps through looks that would find nothing."""
+
+    looked_at = 0  #: changes of the database at its last look
+    idle_s = 1.0
+
+    def begin(self) -> None:
+        self.clockwork = Clockwork(self.services, self.desks, self.bells, is_alone=False)
+        self.clockwork._guard = ClockGuard(self.services.clock, lambda: self.world.hub.seconds)
+        self.naps = Naps(self)
+        self.clockwork._stopping = self.naps  # type: ignore[assignment]
+        self.task = self.start("clock", self._run)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                with self.services.engine.begin() as connection:
+                    claim_for_clock(connection, self.services)
+                break
+            except OperationalError:
+                self.world.hub.sleep(1)
+        self.clockwork.run()
+
+    @property
+    def holds_lease(self) -> bool:
+        return self.is_up and self.clockwork._renewed is not None
+
+
+class Naps:
+    """Stands for the event on which the clockwork waits between two looks.
+
+    A look that would find nothing new is left out: it would only take time. What the daemon remembers of its looks
+    is set as if it had looked all the while.
+    """
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, pause: float) -> bool:
+        daemon, world = self._daemon, self._daemon.world
+        hub, clockwork = world.hub, self._daemon.clockwork
+        if clockwork._renewed is None:
+            hub.sleep(world.patience_of(daemon))
+            return False
+        began = hub.seconds
+        if world.strikes("shared", daemon.name):
+            world.wake_others(daemon)
+        world.nap(daemon, max(pause, 0.001))
+        napped = hub.seconds - began
+        if clockwork._looked is not None and napped > pause:
+            clockwork._looked += napped - pause
+        return False
+
+
+class Worker(Process):
+    """Does what it is rung for, with the real actors."""
+
+    THREADS: Final = 2
+
+    def begin(self) -> None:
+        for number in range(self.THREADS):
+            self.start(f"thread {number}", self._run)
+
+    def _run(self) -> None:
+        while True:
+            name, args = self.world.next_bell()
+            try:
+                self.bells.broker.get_actor(name).fn(*args)
+            except Exception as err:  # noqa: BLE001 - whatever an actor raises is judged
+                self.world.failed(self, err)
+
+
+class World:
+    """All of a trial: what is in it, and what becomes of it."""
+
+    def __init__(self, chance: Chance, load: Load) -> None:
+        self.chance = chance
+        self.load = load
+        self.calendar = load_calendar()
+        self.hub = Hub(_begins(load))
+        self.offset = timedelta()  #: by how much the machine's clock is wrong
+        self.set_wrong_at = self.hub.now
+        self.engine = empty_database()
+        self.raw: Any = self.engine.raw_connection().driver_connection
+        self.changes = self.raw.total_changes
+        self.provider = Provider(self.hub, chance, self.call_back)
+        self.wrong: list[str] = []
+        self.pings: list[datetime] = []
+        self.bells: deque[tuple[str, Any]] = deque(maxlen=1000)
+        self.idle: deque[Task] = deque()
+        self.attempts = 0
+        self._seen: Any = None
+        self._coming: tuple[Any, datetime] | None = None
+        self.on_commit: Callable[[Process], None] = lambda _process: None
+        self.daemons = [Daemon(self, "daemon-1"), Daemon(self, "daemon-2")]
+        self.workers = [Worker(self, "worker-1"), Worker(self, "worker-2")]
+        self.web = Process(self, "web")
+        self.processes: list[Process] = [*self.daemons, *self.workers, self.web]
+        self.observer = Desks(self.services_of(self.web, plain=True))
+
+    # What processes run with -------------------------------------------------------------
+
+    def services_of(self, process: Process, *, plain: bool = False) -> Services:
+        engine: Any = self.engine if plain else Boundaries(process)
+        return Services(
+            settings=self.load.settings,
+            policy=self.load.policy,
+            calendar=self.calendar,
+            engine=engine,
+            clock=TrialClock(self),
+            gateways={c: TrialGateway(self.provider, c, process.boundary) for c in Channel},
+            new_attempt=self._new_attempt,
+            lease_now=lambda _connection: self.clock_now(),
+            elapsed=lambda: self.hub.seconds,
+            ping=lambda _url, _timeout_s: self.pings.append(self.hub.now),
+        )
+
+    def _new_attempt(self) -> str:
+        self.attempts += 1
+        return f"a{self.attempts:06d}"
+
+    def clock_now(self) -> datetime:
+        return self.hub.now + self.offset
+
+    # Chance ------------------------------------------------------------------------------
+
+    def strikes(self, kind: str, where: str = "") -> bool:
+        return self.chance.strikes(kind, self.hub.now, where)
+
+    def between(self, low: float, high: float, what: str) -> float:
+        return self.chance.between(low, high, what, self.hub.now)
+
+    # Bells -------------------------------------------------------------------------------
+
+    def ring(self, name: str, args: Any) -> None:
+        if self.strikes("bell lost", name):
+            return
+        for _ in range(2 if self.strikes("bell doubled", name) else 1):
+            late = self.between(0.1, 30, "late bell") if self.strikes("bell late", name) else 0.001
+            self.hub.after(late, lambda: self._arrive(name, args))
+
+    def _arrive(self, name: str, args: Any) -> None:
+        self.bells.append((name, args))
+        while self.idle:
+            task = self.idle.popleft()
+            if not task.is_over:
+                self.hub.rouse(task, self.hub.now)
+                return
+
+    def next_bell(self) -> tuple[str, Any]:
+        while not self.bells:
+            self.idle.append(self.hub.current())
+            self.hub.wait()
+        return self.bells.popleft()
+
+    # Commits -----------------------------------------------------------------------------
+
+    def has_changed(self) -> bool:
+        before, self.changes = self.changes, self.raw.total_changes
+        return bool(self.changes != before)
+
+    def committed(self, process: Process) -> None:
+        """Tell whoever judges; daemons that nap look as soon as there is something for them."""
+        self.on_commit(process)
+        soon = self.hub.now + timedelta(seconds=LOOK_S)
+        before, self._seen = self._seen, self.raw.execute(SEEN).fetchone()
+        if self._seen != before:
+            coming = soon
+        else:
+            found = [at for (at,) in self.raw.execute(COMING.text) if at]
+            if not found:
+                return
+            coming = max(soon, datetime.fromisoformat(f"{min(found)}+00:00") - self.offset)
+        for daemon in self.daemons:
+            if daemon is not process and daemon.holds_lease:
+                self._wake(daemon, coming)
+
+    def _wake(self, daemon: Daemon, when: datetime) -> None:
+        task = daemon.task
+        if task.wakes_at is not None and task.wakes_at > when:
+            self.hub.rouse(task, when)
+
+    def disturb(self, daemon: Daemon) -> None:
+        """Let a daemon look soon: something has changed that it does not see in the database."""
+        if daemon.is_up:
+            daemon.idle_s = 1.0
+            self._wake(daemon, self.hub.now + timedelta(seconds=LOOK_S))
+
+    # Naps --------------------------------------------------------------------------------
+
+    def nap(self, daemon: Daemon, pause: float) -> None:
+        """Let a daemon sleep until it may find something, at least for `pause`; a change of the database wakes it."""
+        coming = self.coming()
+        left = (coming - self.clock_now()).total_seconds()
+        if left <= 0:  # it has been rung for, and nothing has come of it yet
+            is_new = daemon.looked_at != self.raw.total_changes
+            daemon.looked_at = self.raw.total_changes
+            left = daemon.idle_s = 1.0 if is_new else min(daemon.idle_s * 2, IDLE_S)
+        self.hub.sleep(min(max(pause, left), QUIET.total_seconds()))
+
+    def coming(self) -> datetime:
+        """Return the next instant at which a daemon or a sweep may find something, as far as is known now."""
+        now = self.clock_now()
+        known = (self.raw.total_changes, self.offset)
+        if self._coming and self._coming[0] == known and self._coming[1] > now:
+            return self._coming[1]
+        with reading(self.engine) as connection:
+            desk = self.observer.of(connection)
+            found = [next_instant(connection, desk)]
+            found += [datetime.fromisoformat(f"{at}+00:00") for (at,) in connection.execute(COMING) if at]
+            watch = round_at(local_day(now), desk.policy) + timedelta(minutes=15, seconds=1)
+        if watch > now:
+            found.append(watch)
+        self._coming = (known, min(found))
+        return self._coming[1]
+
+    def patience_of(self, daemon: Daemon) -> float:
+        """Return how long a daemon without the lease sleeps: the one that has it would renew it all the while."""
+        others = [other for other in self.daemons if other is not daemon]
+        if any(other.holds_lease and not other.is_frozen for other in others):
+            return 86_400.0
+        return self.between(0.05, 3, "take over")
+
+    def wake_others(self, daemon: Daemon) -> None:
+        """Let the second daemon look while the first one's lease is fresh."""
+        for other in self.daemons:
+            if other is not daemon and other.is_up and not other.holds_lease:
+                self._wake(other, self.hub.now)
+
+    def one_is_gone(self) -> None:
+        """Let daemons without the lease look: whoever had it may be gone."""
+        for daemon in self.daemons:
+            if daemon.is_up and not daemon.holds_lease:
+                self._wake(daemon, self.hub.now + timedelta(seconds=0.2))
+
+    # What comes from outside -------------------------------------------------------------
+
+    def call_back(self, report: Any) -> None:
+        """Let a gateway's word reach the web process, if it is up."""
+        from store import outcomes
+
+        web = self.web
+        if not web.is_up:
+            return
+
+        def apply() -> None:
+            try:
+                with web.services.engine.begin() as connection:
+                    outcomes.apply_report(connection, report, web.services.clock.now())
+            except OperationalError as err:
+                self.failed(web, err)
+                return
+            if report.status is Status.DELIVERED:
+                self.provider.delivered.add(self.provider.by_id[report.provider_id].outgoing.message)
+
+        web.start("call-back", apply)
+
+    def failed(self, process: Process, err: Exception) -> None:
+        """Note what was raised where nothing should be."""
+        if LOST not in str(err):
+            self.wrong.append(f"{process.name} raised {type(err).__name__}: {err}")
+
+    def reads(self, statement: str, **values: Any) -> list[Any]:
+        """Look at what is committed, beside all processes."""
+        with reading(self.engine) as connection:
+            return list(connection.execute(text(statement), values))
+
+
+def _begins(load: Load) -> datetime:
+    from rules.facts import midnight
+
+    return midnight(load.first) - timedelta(minutes=1)
+
+
+#: what a daemon waits for: a step that is taken, a lever, a fact
+SEEN: Final = (
+    "SELECT (SELECT value FROM installation WHERE key = 'cursor'), "
+    "(SELECT value FROM installation WHERE key = 'held'), (SELECT sum(mark) FROM stale)"
+)
+#: when messages are to be looked at next, by the states that move by themselves
+COMING: Final = text(
+    "SELECT min(try_at) FROM messages WHERE state IN ('due', 'unknown') "
+    "UNION ALL SELECT min(claimed_until) FROM messages WHERE state = 'sending' "
+    "UNION ALL SELECT min(moved_at) FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL "
+    "UNION ALL SELECT datetime(min(ended_at), '+2 hours', '+1 seconds') FROM attempts "
+    "WHERE status = 'accepted' AND gateway = 'sms'"
+)

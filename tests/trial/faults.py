@@ -19,7 +19,7 @@ RATES: Final = {
     "freeze": 0.004,  # at a boundary, for some seconds
     "database": 0.001,  # out of reach when a transaction begins
     "down": 0.015,  # a day on which all stops for hours or days
-    "jump": 0.04,  # a day on which the machine's clock is set wrong
+    "jump": 0.12,  # a day on which the machine's clock is set wrong
     "restart": 0.05,  # a day on which a process is stopped and started
     "shared": 0.2,  # the second daemon looks, too
     # bells

@@ -74,11 +74,6 @@ def no_last_look(stack: ExitStack) -> None:
     _patch(stack, letters, "superseded_reason", lambda *_: None)
 
 
-def unreckoned_facts_leave(stack: ExitStack) -> None:
-    """A message leaves though a fact about it is on record and not reckoned yet."""
-    _patch(stack, projection, "stale_among", lambda *_: set())
-
-
 def blind_retry(stack: ExitStack) -> None:
     """What is unknown is sent again without asking the gateway."""
     _patch(stack, settling, "_ask", lambda *_: ABSENT)
@@ -280,7 +275,7 @@ def entry_not_sealed(stack: ExitStack) -> None:
 
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
-    no_unique_key, rung_not_noted, no_last_look, unreckoned_facts_leave, blind_retry, asked_once,
+    no_unique_key, rung_not_noted, no_last_look, blind_retry, asked_once,
     settled_before_the_call, claim_ignored, unknown_is_due, words_not_monotone, dead_claims_forgotten, held_ignored,
     window_ignored, cap_ignored, total_ignored, opted_out_ignored, told_twice_instead, instead_again_and_again,
     not_followed_up, digest_remade, mark_cleared_early, cursor_without_compare, reminder_not_expired,

@@ -271,9 +271,12 @@ class People:
 
             return write
 
-        self.ask("house", put(replace(who, on_duty=not who.on_duty)))
         hours = self.world.between(0.1, 50, "back")
-        self.world.hub.after(hours * 3600, lambda: self.ask("house", put(who)))
+
+        def back() -> None:
+            self.world.hub.after(hours * 3600, lambda: self.ask("house", put(who)))
+
+        self.ask("house", put(replace(who, on_duty=not who.on_duty)), back)
 
     # Machines ----------------------------------------------------------------------------
 

@@ -4,23 +4,22 @@ One for each office, contact and period, for ever (R7.2). Callers: actors/digest
 """
 
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from rules.digests import Counts, Digest
 from store.schema import digests
 from store.upserts import insert_new
 
+_KEY: Final = ("kind", "period", "office", "person")
+_IS_MADE: Final = select(digests.c.at).where(*(digests.c[name] == bindparam(name) for name in _KEY))
+
 
 def is_made(connection: Connection, digest: Digest, person: str) -> bool:
     """Say whether a person has had a digest."""
-    query = select(digests.c.at).where(
-        digests.c.kind == digest.kind,
-        digests.c.period == digest.period,
-        digests.c.office == digest.office,
-        digests.c.person == person,
-    )
-    return connection.execute(query).first() is not None
+    key = dict(zip(_KEY, (digest.kind, digest.period, digest.office, person), strict=True))
+    return connection.execute(_IS_MADE, key).first() is not None
 
 
 def record(connection: Connection, digest: Digest, person: str, counts: Counts, at: datetime, message: int) -> None:

@@ -4,12 +4,13 @@ Callers: intake/ (which checks rows before), actors/reckoning.py, coverage.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from operator import attrgetter
-from typing import Any, Final, TypeVar, get_args, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 from sqlalchemy.sql.expression import ColumnElement
 
 from rules.facts import (
@@ -41,7 +42,6 @@ ORDER: Final = {
     "project_events": ("at", "position"),
     "acknowledgements": ("at", "position"),
 }
-AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 # Writing -----------------------------------------------------------------------------------
@@ -86,20 +86,21 @@ def _numbered(table: str, rows: Iterable[Any], values: Callable[[Any], Cells]) -
 # Reading -----------------------------------------------------------------------------------
 
 
-def _rows(connection: Connection, kind: type[AnyRow], query: Select[Any]) -> Iterator[AnyRow]:
-    names = [f.name for f in fields(kind)]
-    make = _maker(kind)
-    result = connection.execute(query, execution_options={"yield_per": BATCH})
-    for row in result.mappings():
-        yield make({name: row[name] for name in names})
+def _rows(
+    connection: Connection, kind: Any, query: Select[Any], values: Mapping[str, Any] | None = None
+) -> Iterator[Any]:
+    return map(_maker(kind), connection.execute(query, values, execution_options={"yield_per": BATCH}))
 
 
-def _maker(kind: type[AnyRow]) -> Any:
-    """Return what makes a row of its columns, enumerations included."""
+@cache
+def _maker(kind: Any) -> Callable[[Iterable[Any]], Any]:
+    """Return what makes a row of its columns, which stand in the order of its fields, enumerations included."""
     hints = get_type_hints(kind)
-    enums = {name: found for name, hint in hints.items() if name != "TABLES" and (found := _enum_in(hint)) is not None}
+    names = [f.name for f in fields(kind)]
+    enums = {name: enum for name in names if (enum := _enum_in(hints[name])) is not None}
 
-    def make(values: dict[str, Any]) -> AnyRow:
+    def make(cells: Iterable[Any]) -> Any:
+        values = dict(zip(names, cells, strict=False))  # what comes behind the fields tells equal events apart
         for name, enum in enums.items():
             value = values[name]
             if isinstance(value, tuple):
@@ -145,14 +146,17 @@ def is_empty(connection: Connection) -> bool:
     return connection.execute(select(FACTS["offices"].c.id).limit(1)).first() is None
 
 
-def _having(connection: Connection, table: str, column: str, values: Sequence[str]) -> Iterator[Any]:
+@cache
+def _those_having(table: str, column: str) -> Select[Any]:
     target = FACTS[table]
     order = [target.c[name] for name in (*ORDER.get(table, ()), *KEYS[table])]
+    return select(target).where(target.c[column].in_(bindparam("wanted", expanding=True))).order_by(*order)
+
+
+def _having(connection: Connection, table: str, column: str, values: Sequence[str]) -> Iterator[Any]:
+    query = _those_having(table, column)
     for start in range(0, len(values), BATCH):
-        some = values[start : start + BATCH]
-        yield from _rows(
-            connection, Record.TABLES[table], select(target).where(target.c[column].in_(some)).order_by(*order)
-        )
+        yield from _rows(connection, Record.TABLES[table], query, {"wanted": values[start : start + BATCH]})
 
 
 def seats(connection: Connection, wanted: Sequence[str]) -> list[Seat]:

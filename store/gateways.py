@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from rules.deliveries import Health, health_after
 from store.schema_service import gateways, quotas
@@ -18,10 +18,21 @@ from store.upserts import insert_new
 AHEAD_S: Final = 1.0
 
 
+_HEALTH: Final = select(gateways.c.name, gateways.c.failures, gateways.c.open_until)
+_OWN: Final = gateways.c.name == bindparam("of")
+_FAILURES: Final = select(gateways.c.failures).where(_OWN)
+_LOCKED: Final = select(gateways).where(_OWN).with_for_update()
+_NOTE_CALLS: Final = (
+    update(gateways)
+    .where(_OWN)
+    .values({name: bindparam(f"new_{name}") for name in ("failures", "open_until", "reason", "changed_at")})
+)
+_NOTE_TURNS: Final = update(gateways).where(_OWN).values(next_at=bindparam("new_next_at"))
+
+
 def health(connection: Connection) -> dict[str, Health]:
     """Return the health of all gateways that have ever been ill."""
-    rows = connection.execute(select(gateways.c.name, gateways.c.failures, gateways.c.open_until))
-    return {row.name: Health(row.failures, row.open_until) for row in rows}
+    return {row.name: Health(row.failures, row.open_until) for row in connection.execute(_HEALTH)}
 
 
 def note_calls(connection: Connection, calls: Mapping[str, list[tuple[bool, str | None]]], now: datetime) -> list[str]:
@@ -31,29 +42,26 @@ def note_calls(connection: Connection, calls: Mapping[str, list[tuple[bool, str 
         if not any(is_ill for is_ill, _ in outcomes) and not _failures(connection, name):
             continue
         insert_new(connection, gateways, [{"name": name, "failures": 0, "changed_at": now}])
-        row = connection.execute(select(gateways).where(gateways.c.name == name).with_for_update()).one()
+        row = connection.execute(_LOCKED, {"of": name}).one()
         known = Health(row.failures, row.open_until)
         after = health_after(known, [is_ill for is_ill, _ in outcomes], now)
         reason = next((why for is_ill, why in reversed(outcomes) if is_ill), None) if after.failures else None
-        connection.execute(
-            update(gateways)
-            .where(gateways.c.name == name)
-            .values(failures=after.failures, open_until=after.open_until, reason=reason, changed_at=now)
-        )
+        values = {"failures": after.failures, "open_until": after.open_until, "reason": reason, "changed_at": now}
+        connection.execute(_NOTE_CALLS, {"of": name} | {f"new_{name}": value for name, value in values.items()})
         if after.open_until and not known.open_until:
             opened.append(name)
     return opened
 
 
 def _failures(connection: Connection, name: str) -> int:
-    found: int | None = connection.execute(select(gateways.c.failures).where(gateways.c.name == name)).scalar()
+    found: int | None = connection.execute(_FAILURES, {"of": name}).scalar()
     return found or 0
 
 
 def take_turns(connection: Connection, name: str, per_second: float, wanted: int, now: datetime) -> int:
     """Return how many of the wanted messages may leave within a second, and count them against the rate."""
     insert_new(connection, gateways, [{"name": name, "failures": 0, "changed_at": now}])
-    row = connection.execute(select(gateways.c.next_at).where(gateways.c.name == name).with_for_update()).one()
+    row = connection.execute(_LOCKED, {"of": name}).one()
     start = max(row.next_at or now, now)
     # Below one a second a single message is more than a second's work.
     ahead = timedelta(seconds=max(AHEAD_S, 1 / per_second))
@@ -61,19 +69,23 @@ def take_turns(connection: Connection, name: str, per_second: float, wanted: int
     given = min(wanted, max(int(room), 0))
     if given:
         next_at = start + timedelta(seconds=given / per_second)
-        connection.execute(update(gateways).where(gateways.c.name == name).values(next_at=next_at))
+        connection.execute(_NOTE_TURNS, {"of": name, "new_next_at": next_at})
     return given
 
 
 # The daily total ---------------------------------------------------------------------------
 
 
+_QUOTA: Final = select(quotas).where(quotas.c.day == bindparam("of")).with_for_update()
+_USE_QUOTA: Final = update(quotas).where(quotas.c.day == bindparam("of")).values(used=bindparam("new_used"))
+
+
 def take_quota(connection: Connection, day: date, wanted: int, total: int) -> int:
     """Return how many of the wanted SMS the daily total still admits, and count them."""
     insert_new(connection, quotas, [{"day": day, "used": 0, "extra": 0}])
-    row = connection.execute(select(quotas).where(quotas.c.day == day).with_for_update()).one()
+    row = connection.execute(_QUOTA, {"of": day}).one()
     given: int = min(wanted, max(total + row.extra - row.used, 0))
-    connection.execute(update(quotas).where(quotas.c.day == day).values(used=row.used + given))
+    connection.execute(_USE_QUOTA, {"of": day, "new_used": row.used + given})
     return given
 
 

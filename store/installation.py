@@ -5,7 +5,7 @@ Callers: actors/, store/outbox.py.
 
 from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from store.schema import installation
 from store.upserts import insert_one, upsert
@@ -13,9 +13,12 @@ from store.upserts import insert_one, upsert
 IDENTITY: Final = "identity"  #: tells this installation's messages from those of any other
 
 
+_VALUE: Final = select(installation.c.value).where(installation.c.key == bindparam("key"))
+
+
 def get(connection: Connection, key: str) -> str | None:
     """Return a value, or None if it was never put."""
-    found: str | None = connection.execute(select(installation.c.value).where(installation.c.key == key)).scalar()
+    found: str | None = connection.execute(_VALUE, {"key": key}).scalar()
     return found
 
 
@@ -29,7 +32,13 @@ def put_new(connection: Connection, key: str, value: str) -> bool:
     return insert_one(connection, installation, {"key": key, "value": value})
 
 
+_SWAP: Final = (
+    update(installation)
+    .where(installation.c.key == bindparam("of"), installation.c.value == bindparam("old"))
+    .values(value=bindparam("new"))
+)
+
+
 def swap(connection: Connection, key: str, old: str, new: str) -> bool:
     """Put `new` in place of `old`; False if another has changed it meanwhile."""
-    statement = update(installation).where(installation.c.key == key, installation.c.value == old).values(value=new)
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(_SWAP, {"of": key, "old": old, "new": new}).rowcount == 1

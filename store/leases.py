@@ -5,11 +5,21 @@ actors/steps.py, actors/watching.py.
 """
 
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from store.schema_service import leases, slots
 from store.upserts import insert_one
+
+_TAKE: Final = (
+    update(leases)
+    .where(
+        leases.c.name == bindparam("of"),
+        or_(leases.c.holder == bindparam("by"), leases.c.expires < bindparam("now")),
+    )
+    .values(holder=bindparam("by"), token=leases.c.token + 1, expires=bindparam("until"))
+)
 
 
 def take(connection: Connection, name: str, holder: str, now: datetime, for_s: float) -> bool:
@@ -17,12 +27,8 @@ def take(connection: Connection, name: str, holder: str, now: datetime, for_s: f
     expires = now + timedelta(seconds=for_s)
     if insert_one(connection, leases, {"name": name, "holder": holder, "token": 1, "expires": expires}):
         return True
-    statement = (
-        update(leases)
-        .where(leases.c.name == name, or_(leases.c.holder == holder, leases.c.expires < now))
-        .values(holder=holder, token=leases.c.token + 1, expires=expires)
-    )
-    return connection.execute(statement).rowcount == 1
+    values = {"of": name, "by": holder, "now": now, "until": expires}
+    return connection.execute(_TAKE, values).rowcount == 1
 
 
 def give_back(connection: Connection, name: str, holder: str) -> None:
@@ -35,9 +41,12 @@ def do_once(connection: Connection, job: str, slot: str, at: datetime) -> bool:
     return insert_one(connection, slots, {"job": job, "slot": slot, "at": at})
 
 
+_IS_DONE: Final = select(slots.c.at).where(slots.c.job == bindparam("job"), slots.c.slot == bindparam("slot"))
+
+
 def is_done(connection: Connection, job: str, slot: str) -> bool:
     """Say whether a job has been done for a slot."""
-    return connection.execute(select(slots.c.at).where(slots.c.job == job, slots.c.slot == slot)).first() is not None
+    return connection.execute(_IS_DONE, {"job": job, "slot": slot}).first() is not None
 
 
 def last_done(connection: Connection, job: str) -> datetime | None:

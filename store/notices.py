@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, not_, select, update
 
 from rules.deliveries import NOT_LEFT
 from rules.ladders import Fired
@@ -73,12 +73,23 @@ def record_fired(connection: Connection, fired: Iterable[tuple[str, Fired]], at:
     insert_lot(connection, rungs, [{"matter": m, "due": f.due, "rung": f.rung, "fired_at": at} for m, f in fired])
 
 
+_FIRED: Final = select(rungs.c.matter, rungs.c.due, rungs.c.rung).where(
+    rungs.c.matter.in_(bindparam("matters", expanding=True))
+)
+_REACHED: Final = (
+    select(notices.c.matter, notices.c.to_person)
+    .where(notices.c.matter.in_(bindparam("matters", expanding=True)))
+    .join(messages)
+    .where(notices.c.rung.like("climb-%"), notices.c.state == "bundled", messages.c.state.not_in(NOT_LEFT))
+    .order_by(notices.c.id)
+)
+
+
 def fired(connection: Connection, of: Sequence[str]) -> dict[str, set[Fired]]:
     """Return the rungs of some matters that have been dealt with."""
     found: dict[str, set[Fired]] = defaultdict(set)
     for start in range(0, len(of), BATCH):
-        query = select(rungs.c.matter, rungs.c.due, rungs.c.rung).where(rungs.c.matter.in_(of[start : start + BATCH]))
-        for matter, due, rung in connection.execute(query):
+        for matter, due, rung in connection.execute(_FIRED, {"matters": of[start : start + BATCH]}):
             found[matter].add(Fired(due, rung))
     return found
 
@@ -87,24 +98,29 @@ def reached(connection: Connection, of: Sequence[str]) -> dict[str, list[str]]:
     """Return whom a climb rung of some matters reached, under any due date: their notice has left (R5.8)."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for start in range(0, len(of), BATCH):
-        query = (
-            select(notices.c.matter, notices.c.to_person)
-            .where(notices.c.matter.in_(of[start : start + BATCH]))
-            .join(messages)
-            .where(notices.c.rung.like("climb-%"), notices.c.state == "bundled", messages.c.state.not_in(NOT_LEFT))
-            .order_by(notices.c.id)
-        )
-        for matter, person in connection.execute(query):
+        for matter, person in connection.execute(_REACHED, {"matters": of[start : start + BATCH]}):
             found[matter][person] = None
     return {matter: list(people) for matter, people in found.items()}
 
 
-def _rows(connection: Connection, query: Select[Any]) -> list[NoticeRow]:
-    return [NoticeRow(*row) for row in connection.execute(query)]
+def _rows(connection: Connection, query: Select[Any], **values: Any) -> list[NoticeRow]:
+    return [NoticeRow(*row) for row in connection.execute(query, values)]
 
 
-def _waits(at: datetime) -> ColumnElement[bool]:
-    return and_(notices.c.state == "waiting", notices.c.leaves_at <= at)
+_WAITS: Final = and_(notices.c.state == "waiting", notices.c.leaves_at <= bindparam("at"))
+_IS_FRESH: Final = and_(notices.c.decided_at == bindparam("at"), notices.c.rung.not_like("event-%"))
+_TO_CHECK: Final = (
+    select(*COLUMNS)
+    .where(_WAITS, not_(_IS_FRESH), notices.c.id > bindparam("after"))
+    .order_by(notices.c.id)
+    .limit(bindparam("most"))
+)
+_NEXT_LEAVING: Final = select(func.min(notices.c.leaves_at)).where(notices.c.state == "waiting")
+_PUT_OFF: Final = update(notices).where(_WAITS).values(leaves_at=bindparam("later"))
+_PUT_OFF_SMS: Final = _PUT_OFF.where(
+    notices.c.channel == "sms", notices.c.to_person.in_(bindparam("people", expanding=True))
+)
+_SMS_PEOPLE: Final = select(notices.c.to_person).where(_WAITS, notices.c.channel == "sms").distinct()
 
 
 def to_check(connection: Connection, at: datetime, limit: int, after: int = 0) -> list[NoticeRow]:
@@ -112,35 +128,30 @@ def to_check(connection: Connection, at: datetime, limit: int, after: int = 0) -
 
     A rung that was decided at this very instant is right; an event may have been overtaken by a later one.
     """
-    is_fresh = and_(notices.c.decided_at == at, notices.c.rung.not_like("event-%"))
-    query = select(*COLUMNS).where(_waits(at), not_(is_fresh), notices.c.id > after).order_by(notices.c.id)
-    return _rows(connection, query.limit(limit))
+    return _rows(connection, _TO_CHECK, at=at, after=after, most=limit)
 
 
 def next_leaving(connection: Connection) -> datetime | None:
     """Return when the next notice that waits is to leave."""
-    query = select(func.min(notices.c.leaves_at)).where(notices.c.state == "waiting")
-    found: datetime | None = connection.execute(query).scalar()
+    found: datetime | None = connection.execute(_NEXT_LEAVING).scalar()
     return found
 
 
 def put_off_all(connection: Connection, at: datetime, leaves_at: datetime) -> None:
     """Let all notices whose time has come wait longer (R5.8)."""
-    connection.execute(update(notices).where(_waits(at)).values(leaves_at=leaves_at))
+    connection.execute(_PUT_OFF, {"at": at, "later": leaves_at})
 
 
 def put_off_sms(connection: Connection, at: datetime, people: Sequence[str], leaves_at: datetime) -> None:
     """Let the SMS items of some persons wait longer (R5.11)."""
     for start in range(0, len(people), BATCH):
-        some = people[start : start + BATCH]
-        theirs = (notices.c.channel == "sms", notices.c.to_person.in_(some))
-        connection.execute(update(notices).where(_waits(at), *theirs).values(leaves_at=leaves_at))
+        values = {"at": at, "later": leaves_at, "people": people[start : start + BATCH]}
+        connection.execute(_PUT_OFF_SMS, values)
 
 
 def sms_people(connection: Connection, at: datetime) -> list[str]:
     """Return the persons to whom SMS items are about to leave."""
-    query = select(notices.c.to_person).where(_waits(at), notices.c.channel == "sms").distinct()
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_SMS_PEOPLE, {"at": at}).scalars())
 
 
 def supersede(connection: Connection, reasons: Sequence[tuple[int, str]]) -> None:
@@ -149,18 +160,26 @@ def supersede(connection: Connection, reasons: Sequence[tuple[int, str]]) -> Non
     update_lot(connection, notices, "id", rows)
 
 
+_RECORD_UNDELIVERABLE: Final = (
+    update(notices).where(_WAITS, notices.c.to_person == "").values(state="recorded", leaves_at=bindparam("at"))
+)
+#: those of one message together
+_LEAVING: Final = (
+    select(notices.c.id, notices.c.to_person, notices.c.channel)
+    .where(_WAITS)
+    .order_by(notices.c.to_person, notices.c.channel, notices.c.id)
+    .execution_options(yield_per=BATCH)
+)
+
+
 def record_undeliverable(connection: Connection, at: datetime) -> None:
     """Keep notices that found nobody: shown to the operator, not tried again (R2.4)."""
-    connection.execute(
-        update(notices).where(_waits(at), notices.c.to_person == "").values(state="recorded", leaves_at=at)
-    )
+    connection.execute(_RECORD_UNDELIVERABLE, {"at": at})
 
 
 def leaving(connection: Connection, at: datetime) -> Iterator[tuple[int, str, str]]:
     """Yield the notices whose time to leave has come: number, person, channel; those of one message together."""
-    order = (notices.c.to_person, notices.c.channel, notices.c.id)
-    query = select(notices.c.id, notices.c.to_person, notices.c.channel).where(_waits(at)).order_by(*order)
-    for row in connection.execute(query, execution_options={"yield_per": BATCH}):
+    for row in connection.execute(_LEAVING, {"at": at}):
         yield row.id, row.to_person, row.channel
 
 
@@ -176,6 +195,13 @@ def find(connection: Connection, notice: int) -> NoticeRow | None:
     return found[0] if found else None
 
 
+_IN_MESSAGES: Final = (
+    select(*COLUMNS)
+    .where(notices.c.message.in_(bindparam("messages", expanding=True)), notices.c.state == "bundled")
+    .order_by(notices.c.id)
+)
+
+
 def in_messages(connection: Connection, instead_of: Mapping[int, int | None]) -> dict[int, list[NoticeRow]]:
     """Return the notices that messages carry and that still hold, by message.
 
@@ -185,8 +211,7 @@ def in_messages(connection: Connection, instead_of: Mapping[int, int | None]) ->
     carriers: dict[int, list[int]] = defaultdict(list)
     for message, other in instead_of.items():
         carriers[other or message].append(message)
-    query = select(*COLUMNS).where(notices.c.message.in_(carriers), notices.c.state == "bundled").order_by(notices.c.id)
-    rows = _rows(connection, query)
+    rows = _rows(connection, _IN_MESSAGES, messages=list(carriers))
     stead = [row for row in rows if any(instead_of[m] for m in carriers[row.message or 0])]
     told = _told_by_email(connection, stead)
     found: dict[int, list[NoticeRow]] = defaultdict(list)

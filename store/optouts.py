@@ -5,8 +5,9 @@ By address, as the gateway sees it. Callers: actors/sending.py, the replies that
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from store.schema_service import optouts
 from store.upserts import insert_new
@@ -22,7 +23,11 @@ def remove(connection: Connection, channel: str, address: str) -> None:
     connection.execute(delete(optouts).where(optouts.c.channel == channel, optouts.c.address == address))
 
 
+_AMONG: Final = select(optouts.c.address).where(
+    optouts.c.channel == bindparam("channel"), optouts.c.address.in_(bindparam("addresses", expanding=True))
+)
+
+
 def among(connection: Connection, channel: str, addresses: Sequence[str]) -> set[str]:
     """Return those of some addresses whose owners want nothing more on a channel."""
-    query = select(optouts.c.address).where(optouts.c.channel == channel, optouts.c.address.in_(addresses))
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_AMONG, {"channel": channel, "addresses": list(addresses)}).scalars())

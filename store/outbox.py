@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, String, bindparam, cast, func, insert, literal, or_, select, text, update
+from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, or_, select, text, update
 
 from rules.deliveries import State, before
 from store import installation
@@ -75,13 +75,16 @@ def put_all(connection: Connection, new: Sequence[New]) -> list[int]:
     return ids
 
 
+_LAST_ID: Final = select(func.coalesce(func.max(messages.c.id), 0))
+_DRAWN_IDS: Final = text("SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :count)")
+
+
 def _new_ids(connection: Connection, count: int) -> list[int]:
     """Return ids that nobody else gets."""
     if connection.dialect.name == "sqlite":  # whoever writes is alone
-        last = connection.execute(select(func.coalesce(func.max(messages.c.id), 0))).scalar_one()
+        last = connection.execute(_LAST_ID).scalar_one()
         return list(range(last + 1, last + 1 + count))
-    drawn = "SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :count)"
-    return list(connection.execute(text(drawn), {"count": count}).scalars())
+    return list(connection.execute(_DRAWN_IDS, {"count": count}).scalars())
 
 
 def put(connection: Connection, new: New) -> int:
@@ -105,21 +108,53 @@ def attach(connection: Connection, message: int, files: Iterable[tuple[str, str,
         connection.execute(insert(attachments), rows)
 
 
+_ATTACHED: Final = (
+    select(attachments.c.name, attachments.c.content_type, attachments.c.content)
+    .where(attachments.c.message == bindparam("message"))
+    .order_by(attachments.c.name)
+)
+
+
 def attached(connection: Connection, message: int) -> list[tuple[str, str, bytes]]:
     """Return the files that go with a message: name, content type, content."""
-    query = select(attachments.c.name, attachments.c.content_type, attachments.c.content)
-    rows = connection.execute(query.where(attachments.c.message == message).order_by(attachments.c.name))
+    rows = connection.execute(_ATTACHED, {"message": message})
     return [(row.name, row.content_type, row.content) for row in rows]
 
 
 # Claiming ----------------------------------------------------------------------------------
 
 
+_NOW: Final = {
+    "sqlite": text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"),
+    "postgresql": text("SELECT clock_timestamp()"),
+}
+_IS_DUE: Final = and_(messages.c.state == State.DUE, messages.c.try_at <= bindparam("now"))
+_WANTED: Final = (
+    select(messages.c.id)
+    .where(_IS_DUE, messages.c.channel.in_(bindparam("channels", expanding=True)))
+    .order_by(messages.c.try_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+    # A CTE, since PostgreSQL may run a plain subquery more than once, and lock more than `most`.
+    .cte("wanted")
+)
+_CLAIM: Final = (
+    update(messages)
+    .where(messages.c.id.in_(select(_WANTED.c.id)), messages.c.state == State.DUE)
+    .values(
+        state=State.SENDING.value,
+        attempt=bindparam("lead", type_=String()) + cast(messages.c.id, String),
+        attempts=messages.c.attempts + 1,
+        claimed_until=bindparam("until"),
+        moved_at=bindparam("now"),
+    )
+    .returning(*COLUMNS)
+)
+
+
 def database_now(connection: Connection) -> datetime:
     """Return the instant by the database's own clock, which all processes share."""
-    sqlite = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
-    found = connection.execute(text(sqlite if connection.dialect.name == "sqlite" else "SELECT clock_timestamp()"))
-    instant: Any = found.scalar_one()
+    instant: Any = connection.execute(_NOW[connection.dialect.name]).scalar_one()
     return datetime.fromisoformat(instant) if isinstance(instant, str) else instant
 
 
@@ -138,56 +173,44 @@ def claim(
     """
     if held_because(connection):
         return []
-    wanted = (
-        select(messages.c.id)
-        .where(messages.c.state == State.DUE, messages.c.try_at <= now, messages.c.channel.in_(channels))
-        .order_by(messages.c.try_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        # A CTE, since PostgreSQL may run a plain subquery more than once, and lock more than `limit`.
-        .cte("wanted")
-    )
-    statement = (
-        update(messages)
-        .where(messages.c.id.in_(select(wanted.c.id)), messages.c.state == State.DUE)
-        .values(
-            state=State.SENDING.value,
-            attempt=literal(f"{attempt}-") + cast(messages.c.id, String),
-            attempts=messages.c.attempts + 1,
-            claimed_until=until,
-            moved_at=now,
-        )
-        .returning(*COLUMNS)
-    )
-    found = [Message(*row) for row in connection.execute(statement)]
+    values = {"now": now, "channels": list(channels), "most": limit, "lead": f"{attempt}-", "until": until}
+    found = [Message(*row) for row in connection.execute(_CLAIM, values)]
     return sorted(found, key=lambda message: (message.try_at, message.id))
+
+
+_SEALED: Final = ("subject", "body", "html", "sealed", "day")
+_SEAL: Final = (
+    update(messages)
+    .where(messages.c.id == bindparam("of"))
+    .values({name: bindparam(f"new_{name}") for name in _SEALED})
+)
 
 
 def seal(connection: Connection, words: Sequence[dict[str, Any]]) -> None:
     """Keep the words of messages as they leave: `of` (id), subject, body, html, sealed (hash), day."""
     if words:
-        names = ("subject", "body", "html", "sealed", "day")
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-        statement = update(messages).where(messages.c.id == bindparam("of")).values(values)
-        connection.execute(statement, [{"of": w["of"]} | {f"new_{name}": w[name] for name in values} for w in words])
+        connection.execute(_SEAL, [{"of": w["of"]} | {f"new_{name}": w[name] for name in _SEALED} for w in words])
+
+
+_SOME_DUE: Final = select(messages.c.id).where(_IS_DUE).limit(bindparam("most"))
+_COUNT_DUE: Final = select(func.count()).select_from(_SOME_DUE.subquery())
+_NEXT_TRY: Final = select(func.min(messages.c.try_at)).where(messages.c.state == State.DUE)
+_BUSY: Final = select(messages.c.id).where(or_(_IS_DUE, messages.c.state == State.SENDING)).limit(1)
 
 
 def has_claimable(connection: Connection, now: datetime) -> bool:
     """Say whether a message is due and unclaimed, and sending is not held."""
-    query = select(messages.c.id).where(messages.c.state == State.DUE, messages.c.try_at <= now).limit(1)
-    return connection.execute(query).first() is not None and held_because(connection) is None
+    return count_claimable(connection, now, 1) > 0 and held_because(connection) is None
 
 
 def count_claimable(connection: Connection, now: datetime, limit: int) -> int:
     """Return how many messages are due and unclaimed, up to `limit`."""
-    query = select(messages.c.id).where(messages.c.state == State.DUE, messages.c.try_at <= now).limit(limit)
-    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+    return connection.execute(_COUNT_DUE, {"now": now, "most": limit}).scalar_one()
 
 
 def next_try(connection: Connection) -> datetime | None:
     """Return when the next message that is due may leave."""
-    query = select(func.min(messages.c.try_at)).where(messages.c.state == State.DUE)
-    found: datetime | None = connection.execute(query).scalar()
+    found: datetime | None = connection.execute(_NEXT_TRY).scalar()
     return found
 
 
@@ -195,11 +218,7 @@ def is_busy(connection: Connection, now: datetime) -> bool:
     """Say whether a message is due or on its way, and sending is not held."""
     if held_because(connection):
         return False
-    busy = or_(
-        (messages.c.state == State.DUE) & (messages.c.try_at <= now),
-        messages.c.state == State.SENDING,
-    )
-    return connection.execute(select(messages.c.id).where(busy).limit(1)).first() is not None
+    return connection.execute(_BUSY, {"now": now}).first() is not None
 
 
 # Levers ------------------------------------------------------------------------------------

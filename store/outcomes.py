@@ -149,10 +149,14 @@ def apply_report(connection: Connection, report: Report, now: datetime) -> bool:
     return True
 
 
+_ATTEMPT: Final = select(attempts.c.id, attempts.c.message, attempts.c.status, attempts.c.provider_id).with_for_update()
+_ATTEMPT_BY_ID: Final = _ATTEMPT.where(attempts.c.id == bindparam("known_by"))
+_ATTEMPT_BY_PROVIDER: Final = _ATTEMPT.where(attempts.c.provider_id == bindparam("known_by"))
+
+
 def _attempt_of(connection: Connection, report: Report) -> Any:
-    known_by = attempts.c.id == report.attempt if report.attempt else attempts.c.provider_id == report.provider_id
-    query = select(attempts.c.id, attempts.c.message, attempts.c.status, attempts.c.provider_id).where(known_by)
-    return connection.execute(query.with_for_update()).first()
+    query = _ATTEMPT_BY_ID if report.attempt else _ATTEMPT_BY_PROVIDER
+    return connection.execute(query, {"known_by": report.attempt or report.provider_id}).first()
 
 
 def _told(report: Report, row: Any, now: datetime) -> dict[str, Any]:
@@ -169,26 +173,33 @@ def _told(report: Report, row: Any, now: datetime) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _move_message(connection: Connection, message: int, attempt: str, report: Report, now: datetime) -> None:
-    state = STATE_OF[report.status]
-    waits_again = messages.c.state.in_([State.DUE, State.HELD])
-    is_its_own = (
-        or_(messages.c.attempt == attempt, waits_again)
-        if state is not State.FAILED
-        else (messages.c.attempt == attempt)
-    )
-    connection.execute(
+def _told_move(state: State) -> Any:
+    """Return the statement by which a message follows the word of a gateway."""
+    is_its_own = messages.c.attempt == bindparam("by")
+    if state is not State.FAILED:
+        is_its_own = or_(is_its_own, messages.c.state.in_([State.DUE, State.HELD]))
+    now = bindparam("now", type_=UtcDateTime())
+    return (
         update(messages)
-        .where(messages.c.id == message, is_its_own, messages.c.state.in_(before(state)))
+        .where(messages.c.id == bindparam("of"), is_its_own, messages.c.state.in_(before(state)))
         .values(
             state=state.value,
-            reason=_reason(report) if state is State.FAILED else None,
+            reason=bindparam("new_reason"),
             moved_at=now,
             claimed_until=None,
             absent_at=None,
             sent_at=func.coalesce(messages.c.sent_at, now),
         )
     )
+
+
+TOLD_MOVES: Final = {state: _told_move(state) for state in set(STATE_OF.values())}
+
+
+def _move_message(connection: Connection, message: int, attempt: str, report: Report, now: datetime) -> None:
+    state = STATE_OF[report.status]
+    reason = _reason(report) if state is State.FAILED else None
+    connection.execute(TOLD_MOVES[state], {"of": message, "by": attempt, "new_reason": reason, "now": now})
 
 
 def _reason(report: Report) -> str:
@@ -199,19 +210,31 @@ def _reason(report: Report) -> str:
 # Unknown outcomes --------------------------------------------------------------------------
 
 
+_STRAND: Final = (
+    update(messages)
+    .where(
+        messages.c.state == State.SENDING,
+        messages.c.channel == bindparam("of"),
+        messages.c.claimed_until < bindparam("lease_now"),
+    )
+    .values(
+        state=State.UNKNOWN.value,
+        claimed_until=None,
+        reason=STRANDED,
+        moved_at=bindparam("now"),
+        try_at=bindparam("ask_at"),
+        absent_at=None,
+    )
+)
+
+
 def strand(connection: Connection, channel: str, lease_now: datetime, now: datetime, ask_at: datetime) -> int:
     """Mark as of unknown outcome what a dead process had claimed; it is not sent again blindly.
 
     `lease_now`: by the database's clock; `ask_at`: when its gateway is asked.
     """
-    statement = (
-        update(messages)
-        .where(messages.c.state == State.SENDING, messages.c.channel == channel, messages.c.claimed_until < lease_now)
-        .values(
-            state=State.UNKNOWN.value, claimed_until=None, reason=STRANDED, moved_at=now, try_at=ask_at, absent_at=None
-        )
-    )
-    return connection.execute(statement).rowcount
+    values = {"of": channel, "lease_now": lease_now, "now": now, "ask_at": ask_at}
+    return connection.execute(_STRAND, values).rowcount
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,16 +247,19 @@ class Unknown:
     claimed_at: datetime | None  #: when its last attempt began; None: no call was prepared
 
 
+_UNKNOWN: Final = (
+    select(*COLUMNS, messages.c.moved_at, messages.c.absent_at, attempts.c.at.label("claimed_at"))
+    .outerjoin(attempts, attempts.c.id == messages.c.attempt)
+    .where(messages.c.state == State.UNKNOWN, messages.c.try_at <= bindparam("now"))
+    .order_by(messages.c.try_at)
+    .limit(bindparam("most"))
+)
+
+
 def unknown(connection: Connection, now: datetime, limit: int) -> list[Unknown]:
     """Return messages of unknown outcome whose time to be looked into has come."""
-    query = (
-        select(*COLUMNS, messages.c.moved_at, messages.c.absent_at, attempts.c.at.label("claimed_at"))
-        .outerjoin(attempts, attempts.c.id == messages.c.attempt)
-        .where(messages.c.state == State.UNKNOWN, messages.c.try_at <= now)
-        .order_by(messages.c.try_at)
-        .limit(limit)
-    )
-    return [Unknown(Message(*row[:-3]), *row[-3:]) for row in connection.execute(query)]
+    rows = connection.execute(_UNKNOWN, {"now": now, "most": limit})
+    return [Unknown(Message(*row[:-3]), *row[-3:]) for row in rows]
 
 
 def note_absent(connection: Connection, message: Message, now: datetime, ask_at: datetime) -> None:
@@ -260,32 +286,38 @@ def ids_at(connection: Connection, gateway: str, person: str) -> frozenset[str]:
     return frozenset(connection.execute(query).scalars())
 
 
+_TRIED: Final = (
+    select(attempts.c.message, func.count())
+    .where(attempts.c.message.in_(bindparam("of", expanding=True)))
+    .where(or_(attempts.c.outcome.is_(None), attempts.c.outcome != "dropped"))
+    .group_by(attempts.c.message)
+)
+_HAVE_LEFT: Final = select(attempts.c.message).where(
+    attempts.c.message.in_(bindparam("of", expanding=True)), attempts.c.outcome == "accepted"
+)
+_SILENT: Final = (
+    select(attempts.c.provider_id)
+    .where(attempts.c.gateway == bindparam("gateway"), attempts.c.status == "accepted")
+    .where(attempts.c.ended_at < bindparam("since"), attempts.c.provider_id.is_not(None))
+    .order_by(attempts.c.ended_at)
+    .limit(bindparam("most"))
+)
+
+
 def tried(connection: Connection, of: Sequence[int]) -> dict[int, int]:
     """Return how often a gateway was called for each of some messages."""
-    query = (
-        select(attempts.c.message, func.count())
-        .where(attempts.c.message.in_(of), or_(attempts.c.outcome.is_(None), attempts.c.outcome != "dropped"))
-        .group_by(attempts.c.message)
-    )
-    return dict(connection.execute(query).all()) if of else {}
+    return dict(connection.execute(_TRIED, {"of": list(of)}).all()) if of else {}
 
 
 def have_left(connection: Connection, of: Sequence[int]) -> set[int]:
     """Return those of some messages of which an attempt is known to have got through."""
-    query = select(attempts.c.message).where(attempts.c.message.in_(of), attempts.c.outcome == "accepted")
-    return set(connection.execute(query).scalars()) if of else set()
+    return set(connection.execute(_HAVE_LEFT, {"of": list(of)}).scalars()) if of else set()
 
 
 def silent(connection: Connection, gateway: str, since: datetime, limit: int) -> list[str]:
     """Return a gateway's ids of messages of which it has told nothing since, the oldest first."""
-    query = (
-        select(attempts.c.provider_id)
-        .where(attempts.c.gateway == gateway, attempts.c.status == "accepted", attempts.c.ended_at < since)
-        .where(attempts.c.provider_id.is_not(None))
-        .order_by(attempts.c.ended_at)
-        .limit(limit)
-    )
-    return list(connection.execute(query).scalars())
+    values = {"gateway": gateway, "since": since, "most": limit}
+    return list(connection.execute(_SILENT, values).scalars())
 
 
 def note_asked(connection: Connection, gateway: str, provider_id: str, now: datetime) -> None:
@@ -297,10 +329,18 @@ def note_asked(connection: Connection, gateway: str, provider_id: str, now: date
 # What follows ------------------------------------------------------------------------------
 
 
+_TO_FOLLOW: Final = (
+    select(*COLUMNS)
+    .where(NOT_FOLLOWED)
+    .order_by(messages.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+
+
 def to_follow(connection: Connection, limit: int) -> list[Message]:
     """Return messages that did not arrive, and of which nobody has drawn the consequences yet."""
-    query = select(*COLUMNS).where(NOT_FOLLOWED).order_by(messages.c.id).limit(limit).with_for_update(skip_locked=True)
-    return [Message(*row) for row in connection.execute(query)]
+    return [Message(*row) for row in connection.execute(_TO_FOLLOW, {"most": limit})]
 
 
 def follow(connection: Connection, message: int, now: datetime) -> None:

@@ -7,8 +7,9 @@ actors/desks.py, the policy workshop.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from store.schema_service import policies
 
@@ -33,10 +34,17 @@ def adopt(
     connection.execute(insert(policies).values(row))
 
 
+_IN_FORCE: Final = (
+    select(policies)
+    .where(policies.c.begins <= bindparam("day"))
+    .order_by(policies.c.begins.desc(), policies.c.id.desc())
+    .limit(1)
+)
+
+
 def in_force(connection: Connection, day: date) -> Adoption | None:
     """Return the adoption that holds on a day: of those whose day has come the last one decided."""
-    query = select(policies).where(policies.c.begins <= day).order_by(policies.c.begins.desc(), policies.c.id.desc())
-    row = connection.execute(query.limit(1)).first()
+    row = connection.execute(_IN_FORCE, {"day": day}).first()
     return Adoption(*row) if row else None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, case, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select, tuple_
 
 from rules.derivations import Measure, Reckoning
 from rules.digests import Counts
@@ -47,19 +47,28 @@ class SubjectRow:
 # Subjects ----------------------------------------------------------------------------------
 
 
+_SOME_STALE: Final = (
+    select(stale.c.kind, stale.c.id).limit(bindparam("most")).with_for_update(skip_locked=True).cte("some")
+)
+_TAKE_STALE: Final = (
+    delete(stale)
+    .where(tuple_(stale.c.kind, stale.c.id).in_(select(_SOME_STALE.c.kind, _SOME_STALE.c.id)))
+    .returning(stale.c.kind, stale.c.id)
+)
+_ANY_STALE: Final = select(stale.c.kind).limit(1)
+_STALE: Final = select(stale.c.kind, stale.c.id).where(stale.c.id.in_(bindparam("ids", expanding=True)))
+_LAGGING: Final = select(subjects.c.kind, subjects.c.id).where(
+    subjects.c.next_reckon_at <= bindparam("known_by"), subjects.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
 def take_stale(connection: Connection, limit: int) -> list[Stale]:
     """Remove some of the marks, and return them.
 
     Whoever changes such a fact meanwhile waits for this transaction, and then marks it again. A mark that another
     transaction is just setting is left for later.
     """
-    some = select(stale.c.kind, stale.c.id).limit(limit).with_for_update(skip_locked=True).cte("some")
-    statement = (
-        delete(stale)
-        .where(tuple_(stale.c.kind, stale.c.id).in_(select(some.c.kind, some.c.id)))
-        .returning(stale.c.kind, stale.c.id)
-    )
-    return [Stale(*row) for row in connection.execute(statement)]
+    return [Stale(*row) for row in connection.execute(_TAKE_STALE, {"most": limit})]
 
 
 def mark_all_stale(connection: Connection) -> None:
@@ -69,7 +78,7 @@ def mark_all_stale(connection: Connection) -> None:
 
 def any_stale(connection: Connection) -> bool:
     """Say whether anything is marked."""
-    return connection.execute(select(stale.c.kind).limit(1)).first() is not None
+    return connection.execute(_ANY_STALE).first() is not None
 
 
 def stale_among(connection: Connection, wanted: Mapping[str, str], known_by: datetime | None = None) -> set[str]:
@@ -81,11 +90,10 @@ def stale_among(connection: Connection, wanted: Mapping[str, str], known_by: dat
     ids = sorted({ident for of in marks.values() for _, ident in of} | {""})
     found = set()
     if any_stale(connection):
-        query = select(stale.c.kind, stale.c.id).where(stale.c.id.in_(ids))
-        found |= {(row.kind, row.id) for row in connection.execute(query)}
+        found |= {(row.kind, row.id) for row in connection.execute(_STALE, {"ids": ids})}
     if known_by is not None:
-        lagging = select(subjects.c.kind, subjects.c.id).where(subjects.c.next_reckon_at <= known_by)
-        found |= {(row.kind, row.id) for row in connection.execute(lagging.where(subjects.c.id.in_(ids)))}
+        lagging = connection.execute(_LAGGING, {"known_by": known_by, "ids": ids})
+        found |= {(row.kind, row.id) for row in lagging}
     return {ident for ident, of in marks.items() if ("house", "") in found or not found.isdisjoint(of)}
 
 
@@ -96,15 +104,24 @@ def _marks_of(matter: str, responsible: str) -> list[tuple[str, str]]:
     return [*marks, ("deputy", ident)] if subject.kind is SubjectKind.SEAT and who == "deputy" else marks
 
 
+_SUBJECTS_DUE: Final = (
+    select(subjects.c.kind, subjects.c.id).where(subjects.c.next_reckon_at <= bindparam("at")).limit(bindparam("most"))
+)
+_NEXT_RECKON_AT: Final = select(func.min(subjects.c.next_reckon_at))
+_SUBJECTS: Final = select(subjects).where(
+    subjects.c.kind == bindparam("kind"), subjects.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
 def subjects_due(connection: Connection, at: datetime, limit: int) -> list[Subject]:
     """Return some subjects that time or a fact on record brings up by `at`."""
-    query = select(subjects.c.kind, subjects.c.id).where(subjects.c.next_reckon_at <= at).limit(limit)
-    return [Subject(SubjectKind(kind), ident) for kind, ident in connection.execute(query)]
+    rows = connection.execute(_SUBJECTS_DUE, {"at": at, "most": limit})
+    return [Subject(SubjectKind(kind), ident) for kind, ident in rows]
 
 
 def next_reckon_at(connection: Connection) -> datetime | None:
     """Return when the next subject must be looked at."""
-    found: datetime | None = connection.execute(select(func.min(subjects.c.next_reckon_at))).scalar()
+    found: datetime | None = connection.execute(_NEXT_RECKON_AT).scalar()
     return found
 
 
@@ -113,8 +130,7 @@ def subject_rows(connection: Connection, wanted: Iterable[Subject]) -> dict[Subj
     found = {}
     for kind, ids in _by_kind(wanted).items():
         for some in _slices(ids):
-            query = select(subjects).where(subjects.c.kind == kind, subjects.c.id.in_(some))
-            for row in connection.execute(query):
+            for row in connection.execute(_SUBJECTS, {"kind": kind, "ids": some}):
                 known = SubjectRow(kind, row.id, row.town, row.reckoned_to, row.next_reckon_at)
                 found[Subject(kind, row.id)] = known
     return found
@@ -184,10 +200,26 @@ def save_matters(connection: Connection, changed: Iterable[tuple[Matter, datetim
     upsert_lot(connection, matters, rows)
 
 
+_DROP_MATTERS: Final = delete(matters).where(matters.c.id.in_(bindparam("ids", expanding=True)))
+_MATTERS_OF: Final = select(matters).where(
+    matters.c.kind.in_(bindparam("kinds", expanding=True)), matters.c.subject.in_(bindparam("ids", expanding=True))
+)
+_MATTERS_DUE: Final = (
+    select(matters)
+    .where(matters.c.next_rung_at <= bindparam("at"))
+    .order_by(matters.c.next_rung_at)
+    .limit(bindparam("most"))
+)
+_NEXT_RUNG_AT: Final = select(func.min(matters.c.next_rung_at))
+_NEXT_RUNGS: Final = select(matters.c.id, matters.c.next_rung_at).where(
+    matters.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
 def drop_matters(connection: Connection, ids: Sequence[str]) -> None:
     """Forget matters that were reckoned away."""
     for some in _slices(ids):
-        connection.execute(delete(matters).where(matters.c.id.in_(some)))
+        connection.execute(_DROP_MATTERS, {"ids": some})
 
 
 def matters_of(connection: Connection, wanted: Iterable[Subject]) -> dict[Subject, dict[str, Matter]]:
@@ -195,16 +227,14 @@ def matters_of(connection: Connection, wanted: Iterable[Subject]) -> dict[Subjec
     found: dict[Subject, dict[str, Matter]] = defaultdict(dict)
     for kind, ids in _by_kind(wanted).items():
         for some in _slices(ids):
-            query = select(matters).where(matters.c.kind.in_(MATTERS_OF[kind]), matters.c.subject.in_(some))
-            for row in connection.execute(query):
+            for row in connection.execute(_MATTERS_OF, {"kinds": MATTERS_OF[kind], "ids": some}):
                 found[Subject(kind, row.subject)][row.id] = _matter(row)
     return found
 
 
 def matters_due(connection: Connection, at: datetime, limit: int) -> list[Matter]:
     """Return some matters of which a rung is due by `at`."""
-    query = select(matters).where(matters.c.next_rung_at <= at).order_by(matters.c.next_rung_at).limit(limit)
-    return [_matter(row) for row in connection.execute(query)]
+    return [_matter(row) for row in connection.execute(_MATTERS_DUE, {"at": at, "most": limit})]
 
 
 def live_matters(connection: Connection, size: int) -> Iterator[list[Matter]]:
@@ -221,7 +251,7 @@ def live_matters(connection: Connection, size: int) -> Iterator[list[Matter]]:
 
 def next_rung_at(connection: Connection) -> datetime | None:
     """Return when the next rung of any matter is due."""
-    found: datetime | None = connection.execute(select(func.min(matters.c.next_rung_at))).scalar()
+    found: datetime | None = connection.execute(_NEXT_RUNG_AT).scalar()
     return found
 
 
@@ -229,8 +259,7 @@ def next_rungs(connection: Connection, ids: Sequence[str]) -> dict[str, datetime
     """Return when some matters are looked at next."""
     found: dict[str, datetime | None] = {}
     for some in _slices(ids):
-        query = select(matters.c.id, matters.c.next_rung_at).where(matters.c.id.in_(some))
-        found |= dict(connection.execute(query).all())
+        found |= dict(connection.execute(_NEXT_RUNGS, {"ids": some}).all())
     return found
 
 

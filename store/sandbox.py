@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from store.schema import sandbox
 from store.upserts import insert_new
@@ -37,9 +37,12 @@ def keep(connection: Connection, row: dict[str, Any]) -> None:
     insert_new(connection, sandbox, [row])
 
 
+_HAS_KEPT: Final = select(sandbox.c.id).where(sandbox.c.attempt == bindparam("attempt"))
+
+
 def has_kept(connection: Connection, attempt: str) -> bool:
     """Say whether an attempt is among the messages kept."""
-    return connection.execute(select(sandbox.c.id).where(sandbox.c.attempt == attempt)).first() is not None
+    return connection.execute(_HAS_KEPT, {"attempt": attempt}).first() is not None
 
 
 def latest(connection: Connection, channel: str, limit: int) -> list[Kept]:

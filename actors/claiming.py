@@ -26,7 +26,8 @@ from store import findings, gateways, installation, notices, optouts, outbox, ou
 from store.outbox import Message
 from store.outcomes import Settled
 
-BATCH: Final = 25
+BATCH: Final = 25  #: messages that one bell is rung for, and that a sender claims at first
+MOST: Final = 100  #: that a sender claims while the gateway is quick: a claim costs the same for one and for many
 #: the check of R5.7 is as old as the claim: what is not handed over by then is claimed anew
 CLAIM_HOLDS_S: Final = 1.0
 #: how long a claim lasts without a word from the claimer, by the database's clock
@@ -214,7 +215,7 @@ class _Check:
         # A fast drill runs on while a message is on its way: what counts is when it was to leave.
         day = message.day if self.services.clock.is_drill else self.today
         return {
-            "of": message.id,
+            "id": message.id,
             "subject": letter.subject,
             "body": letter.text,
             "html": letter.html,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from rules.dockets import Desk
 from rules.facts import local_day
-from rules.matters import Matter, subject_of
+from rules.matters import Matter
 from rules.notices import leaves_at, put_off, superseded
 from store import notices, outbox, projection
 from store.notices import NoticeRow
@@ -80,6 +80,4 @@ def _keep_within_limit(connection: Connection, desk: Desk, at: datetime) -> None
 
 def current_matters(connection: Connection, ids: Iterable[str]) -> dict[str, Matter]:
     """Return the matters as they stand in the projection, by id."""
-    wanted = set(ids)
-    by_subject = projection.matters_of(connection, sorted({subject_of(i) for i in wanted}))
-    return {i: m for matters in by_subject.values() for i, m in matters.items() if i in wanted}
+    return projection.matters_by_id(connection, sorted(set(ids)))

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
-from actors.claiming import BATCH, CLAIM_HOLDS_S, Claimed, claim
+from actors.claiming import BATCH, CLAIM_HOLDS_S, MOST, Claimed, claim
 from actors.desks import Desks
 from channels.gateway import Accepted, Gateway, Outcome, Outgoing, Refused, Unsure, WhenUnknown
 from config.services import Services
@@ -34,7 +34,7 @@ class Sender:
     """Sends what is due, one batch after another; each thread may use the same one."""
 
     def __init__(self, services: Services, desks: Desks) -> None:
-        """Begin with full batches; a slow gateway makes them smaller."""
+        """Begin with batches of one bell; a quick gateway makes them larger, a slow one smaller."""
         self._services = services
         self._desks = desks
         self._limit = BATCH
@@ -48,7 +48,7 @@ class Sender:
         limit = self._limit
         claimed = claim(self._services, self._desks, limit)
         made = self._hand_over(claimed) if claimed.outgoing else 0
-        return claimed.count >= min(limit, BATCH) or made < len(claimed.outgoing)
+        return claimed.count >= limit or made < len(claimed.outgoing)
 
     def _hand_over(self, claimed: Claimed) -> int:
         """Hand over what the claim holds long enough for, and return how many calls that were."""
@@ -62,12 +62,19 @@ class Sender:
             ill = ill + 1 if _is_illness(outcome) else 0
             outcomes_of.append((outgoing, outcome))
         made = sum(outcome is not None for _, outcome in outcomes_of)
-        # At least one: a claim that itself took too long must not be the last.
-        self._limit = max(1, min(BATCH, (made if made < len(outcomes_of) else self._limit) * 2))
+        self._suit_limit(claimed, made)
         with self._services.engine.begin() as connection:
             _record(connection, self._services, outcomes_of)
         log.info("sent", claimed=claimed.count, handed_over=made)
         return made
+
+    def _suit_limit(self, claimed: Claimed, made: int) -> None:
+        """Let the next claim be as large as the gateway is quick."""
+        if made < len(claimed.outgoing):
+            # At least one: a claim that itself took too long must not be the last.
+            self._limit = max(1, min(MOST, made * 2))
+        elif claimed.count >= self._limit:
+            self._limit = min(MOST, self._limit * 2)
 
 
 def _call(gateway: Gateway, outgoing: Outgoing) -> Outcome:

@@ -9,7 +9,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import JSON, Boolean, Connection, Date, DateTime, Dialect, Float, Integer, Table
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Connection,
+    Date,
+    DateTime,
+    Dialect,
+    Executable,
+    Float,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    cast,
+    column,
+    func,
+)
 from sqlalchemy.types import TypeEngine
 
 from store.types import Words
@@ -48,6 +64,28 @@ def update_lot(connection: Connection, table: Table, key: str, rows: Rows) -> No
     """Set the other columns of the rows that have these keys."""
     if rows:
         _run(connection, _updating(table, key, tuple(rows[0]), connection.dialect.name), table, rows)
+
+
+class EachOf:
+    """A statement that is run for each row of a lot; on PostgreSQL once for all of them."""
+
+    def __init__(self, types: Mapping[str, TypeEngine[Any]], make: Callable[[Mapping[str, Any]], Executable]) -> None:
+        """`types`: of the values in a row, by name; `make`: the statement, from what stands for these values."""
+        text: Any = bindparam("lot", type_=String())
+        lot = func.json_to_recordset(cast(text, JSON)).table_valued(
+            *(column(name, kind) for name, kind in types.items()), name="lot"
+        )
+        self._for_all = make(dict(lot.render_derived(with_types=True).c.items()))
+        self._for_one = make({name: bindparam(name, type_=kind) for name, kind in types.items()})
+
+    def run(self, connection: Connection, rows: Rows) -> None:
+        """Run the statement for these rows, if there are any."""
+        if not rows:
+            return
+        if connection.dialect.name == "sqlite":
+            connection.execute(self._for_one, rows)
+        else:
+            connection.execute(self._for_all, {"lot": _as_json(rows)})
 
 
 # Names in these statements are those of our own schema.
@@ -93,7 +131,11 @@ def _json(table: Table, rows: Rows, dialect: Dialect) -> tuple[str]:
     lists = [column.name for column in table.columns if isinstance(column.type, Words) and column.name in rows[0]]
     if lists:
         rows = [{**row, **{name: ",".join(row[name]) for name in lists}} for row in rows]
-    return (json.dumps(rows, default=str, ensure_ascii=False),)
+    return (_as_json(rows),)
+
+
+def _as_json(rows: Rows) -> str:
+    return json.dumps(rows, default=str, ensure_ascii=False)
 
 
 def _tuples(table: Table, rows: Rows, dialect: Dialect) -> list[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, 
 
 from rules.deliveries import State, before
 from store import installation
-from store.lots import insert_lot
+from store.lots import insert_lot, update_lot
 from store.schema import messages
 from store.schema_service import attachments
 
@@ -178,18 +178,9 @@ def claim(
     return sorted(found, key=lambda message: (message.try_at, message.id))
 
 
-_SEALED: Final = ("subject", "body", "html", "sealed", "day")
-_SEAL: Final = (
-    update(messages)
-    .where(messages.c.id == bindparam("of"))
-    .values({name: bindparam(f"new_{name}") for name in _SEALED})
-)
-
-
 def seal(connection: Connection, words: Sequence[dict[str, Any]]) -> None:
-    """Keep the words of messages as they leave: `of` (id), subject, body, html, sealed (hash), day."""
-    if words:
-        connection.execute(_SEAL, [{"of": w["of"]} | {f"new_{name}": w[name] for name in _SEALED} for w in words])
+    """Keep the words of messages as they leave: id, subject, body, html, sealed (hash), day."""
+    update_lot(connection, messages, "id", words)
 
 
 _SOME_DUE: Final = select(messages.c.id).where(_IS_DUE).limit(bindparam("most"))

@@ -4,14 +4,16 @@ An attempt is fenced: only its own message, and only while it is still its own, 
 tells later is applied monotonically. Callers: actors/sending.py, actors/settling.py, the webhooks of web/.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, String, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, Integer, String, bindparam, case, func, or_, select, update
 
 from rules.deliveries import NEXT, Report, State, Status, before
+from store.lots import EachOf, insert_lot
 from store.outbox import COLUMNS, Message
 from store.schema import NOT_FOLLOWED, messages
 from store.schema_service import attempts
@@ -51,46 +53,47 @@ class Settled:
 def begin(connection: Connection, gateway_of: Sequence[tuple[Message, str]], now: datetime) -> None:
     """Note the attempts that are about to be made: each with the gateway that it goes to."""
     rows = [{"id": m.attempt, "message": m.id, "at": now, "gateway": gateway} for m, gateway in gateway_of]
-    if rows:
-        connection.execute(insert(attempts), rows)
+    insert_lot(connection, attempts, rows)
 
 
 def settle(connection: Connection, outcomes: Sequence[Settled]) -> None:
     """Note the outcomes of attempts, be they late; one whose message is no longer its own changes only the attempt."""
-    for state, statement in MOVES.items():
-        rows = [_message_row(one) for one in outcomes if one.state is state]
-        if rows:
-            connection.execute(statement, rows)
-    ended = [_attempt_row(one) for one in outcomes if one.outcome is not None]
-    if ended:
-        connection.execute(END, ended)
+    for state, move in MOVES.items():
+        move.run(connection, [_message_row(one) for one in outcomes if one.state is state])
+    END.run(connection, [_attempt_row(one) for one in outcomes if one.outcome is not None])
 
 
-def _move(state: State) -> Any:
+def _move(state: State, given: Mapping[str, Any]) -> Any:
     # One that is due again and has not been claimed since has left after all, if its last attempt was accepted.
     own = [
         messages.c.state == known
         for known in before(state)
         if known in (State.SENDING, State.UNKNOWN) or state is State.ACCEPTED
     ]
-    at: Any = bindparam("new_at", type_=UtcDateTime())
     return (
         update(messages)
-        .where(messages.c.id == bindparam("of"), messages.c.attempt == bindparam("by"), or_(*own))
+        .where(messages.c.id == given["of"], messages.c.attempt == given["by"], or_(*own))
         .values(
             state=state.value,
             claimed_until=None,
             absent_at=None,
-            reason=bindparam("new_reason", type_=String()),
-            moved_at=at,
-            try_at=func.coalesce(bindparam("new_try_at", type_=UtcDateTime()), messages.c.try_at),
-            sent_at=at if state is State.ACCEPTED else messages.c.sent_at,
+            reason=given["new_reason"],
+            moved_at=given["new_at"],
+            try_at=func.coalesce(given["new_try_at"], messages.c.try_at),
+            sent_at=given["new_at"] if state is State.ACCEPTED else messages.c.sent_at,
         )
     )
 
 
+_MOVED_BY: Final[dict[str, Any]] = {
+    "of": Integer(),
+    "by": String(),
+    "new_reason": String(),
+    "new_at": UtcDateTime(),
+    "new_try_at": UtcDateTime(),
+}
 #: a state that a claim may lead to → the statement that notes it
-MOVES: Final = {state: _move(state) for state in sorted(NEXT[State.SENDING])}
+MOVES: Final = {state: EachOf(_MOVED_BY, partial(_move, state)) for state in sorted(NEXT[State.SENDING])}
 
 
 def _message_row(one: Settled) -> dict[str, Any]:
@@ -117,17 +120,19 @@ def _attempt_row(one: Settled) -> dict[str, Any]:
     }
 
 
-#: a call-back may have come before the answer to the call: what it told stays
-END: Final = (
-    update(attempts)
-    .where(attempts.c.id == bindparam("of"))
-    .values(
-        outcome=case((attempts.c.outcome == "accepted", "accepted"), else_=bindparam("new_outcome", type_=String())),
-        **{
-            name: func.coalesce(attempts.c[name], bindparam(f"new_{name}", type_=attempts.c[name].type))
-            for name in ("reason", "code", "provider_id", "status", "segments", "cost", "ended_at")
-        },
-    )
+_ENDED_BY: Final = ("outcome", "reason", "code", "provider_id", "status", "segments", "cost", "ended_at")
+
+
+def _end(given: Mapping[str, Any]) -> Any:
+    # A call-back may have come before the answer to the call: what it told stays.
+    told: dict[str, Any] = {name: func.coalesce(attempts.c[name], given[f"new_{name}"]) for name in _ENDED_BY}
+    told["outcome"] = case((attempts.c.outcome == "accepted", "accepted"), else_=given["new_outcome"])
+    return update(attempts).where(attempts.c.id == given["of"]).values(told)
+
+
+END: Final = EachOf(
+    {"of": String(), **{f"new_{name}": attempts.c[name].type for name in _ENDED_BY}},
+    _end,
 )
 
 

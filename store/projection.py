@@ -181,7 +181,8 @@ def _row(matter: Matter, next_rung_at: datetime | None) -> dict[str, Any]:
 
 
 def _matter(row: Row[Any]) -> Matter:
-    values = {name: getattr(row, name) for name in PLAIN}
+    known = row._mapping  # noqa: SLF001 - the row's own `count` is that of a tuple
+    values = {name: known[name] for name in PLAIN}
     values["kind"] = MatterKind(row.kind)
     values["cause"] = Cause(row.cause)
     values["closed"] = Status(row.closed) if row.closed else None
@@ -189,7 +190,7 @@ def _matter(row: Row[Any]) -> Matter:
     values["arrivals"] = tuple(VisitKind(word) for word in row.arrivals)
     return Matter(
         **values,
-        reckoned=Reckoning(Measure(row.measure), row.start, row._mapping["count"], row.leave),  # noqa: SLF001
+        reckoned=Reckoning(Measure(row.measure), row.start, known["count"], row.leave),
         holds=tuple(Hold(o, date.fromisoformat(due), date.fromisoformat(until)) for o, due, until in row.holds),
     )
 
@@ -204,6 +205,7 @@ _DROP_MATTERS: Final = delete(matters).where(matters.c.id.in_(bindparam("ids", e
 _MATTERS_OF: Final = select(matters).where(
     matters.c.kind.in_(bindparam("kinds", expanding=True)), matters.c.subject.in_(bindparam("ids", expanding=True))
 )
+_MATTERS_BY_ID: Final = select(matters).where(matters.c.id.in_(bindparam("ids", expanding=True)))
 _MATTERS_DUE: Final = (
     select(matters)
     .where(matters.c.next_rung_at <= bindparam("at"))
@@ -211,9 +213,7 @@ _MATTERS_DUE: Final = (
     .limit(bindparam("most"))
 )
 _NEXT_RUNG_AT: Final = select(func.min(matters.c.next_rung_at))
-_NEXT_RUNGS: Final = select(matters.c.id, matters.c.next_rung_at).where(
-    matters.c.id.in_(bindparam("ids", expanding=True))
-)
+_NEXT_RUNGS: Final = _MATTERS_BY_ID.with_only_columns(matters.c.id, matters.c.next_rung_at)
 
 
 def drop_matters(connection: Connection, ids: Sequence[str]) -> None:
@@ -230,6 +230,12 @@ def matters_of(connection: Connection, wanted: Iterable[Subject]) -> dict[Subjec
             for row in connection.execute(_MATTERS_OF, {"kinds": MATTERS_OF[kind], "ids": some}):
                 found[Subject(kind, row.subject)][row.id] = _matter(row)
     return found
+
+
+def matters_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Matter]:
+    """Return the matters with these ids, as far as there are any."""
+    rows = (row for some in _slices(ids) for row in connection.execute(_MATTERS_BY_ID, {"ids": some}))
+    return {row.id: _matter(row) for row in rows}
 
 
 def matters_due(connection: Connection, at: datetime, limit: int) -> list[Matter]:

@@ -277,7 +277,7 @@ def test_notices_are_listed_with_what_became_of_their_message(connection):
     ident = message(connection)
     bundle(connection, first, into=ident)
     words = {"subject": None, "body": "words", "html": None, "sealed": None, "day": date(2026, 3, 31)}
-    outbox.seal(connection, [words | {"of": ident}])
+    outbox.seal(connection, [words | {"id": ident}])
     (told,) = notices.list_notices(connection, message_state="due")
     assert (told.notice.id, told.message_state, told.text) == (first.id, "due", "words")
     assert rows(connection, to="contact:C1") == [second]

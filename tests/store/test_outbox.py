@@ -145,7 +145,7 @@ def test_the_databases_clock_is_that_of_this_machine(connection):
 def test_words_are_kept_as_they_leave(connection):
     ident, other = put(connection), put(connection)
     words = {"subject": None, "body": "【鹤山人大】", "html": None, "sealed": "abc", "day": DAY}
-    outbox.seal(connection, [words | {"of": ident}])
+    outbox.seal(connection, [words | {"id": ident}])
     outbox.seal(connection, [])
     row = row_of(connection, ident)
     assert (row.subject, row.body, row.html, row.sealed) == (None, "【鹤山人大】", None, "abc")

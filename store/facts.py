@@ -10,7 +10,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Final, get_args, get_type_hints
 
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import Connection, Select, and_, or_, select
 from sqlalchemy.sql.expression import ColumnElement
 
 from rules.facts import (
@@ -31,6 +31,7 @@ from rules.facts import (
     Visit,
 )
 from rules.matters import SubjectKind
+from store.many import is_one_of
 from store.schema import FACTS, KEYS, NO_SEQ
 from store.upserts import Cells, Tally, put_rows
 
@@ -150,7 +151,7 @@ def is_empty(connection: Connection) -> bool:
 def _those_having(table: str, column: str) -> Select[Any]:
     target = FACTS[table]
     order = [target.c[name] for name in (*ORDER.get(table, ()), *KEYS[table])]
-    return select(target).where(target.c[column].in_(bindparam("wanted", expanding=True))).order_by(*order)
+    return select(target).where(is_one_of(target.c[column], "wanted")).order_by(*order)
 
 
 def _having(connection: Connection, table: str, column: str, values: Sequence[str]) -> Iterator[Any]:

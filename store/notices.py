@@ -15,6 +15,7 @@ from rules.deliveries import NOT_LEFT
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict
 from store.lots import insert_lot, update_lot
+from store.many import is_one_of
 from store.schema import messages, notices, rungs
 
 BATCH: Final = 1000
@@ -73,12 +74,10 @@ def record_fired(connection: Connection, fired: Iterable[tuple[str, Fired]], at:
     insert_lot(connection, rungs, [{"matter": m, "due": f.due, "rung": f.rung, "fired_at": at} for m, f in fired])
 
 
-_FIRED: Final = select(rungs.c.matter, rungs.c.due, rungs.c.rung).where(
-    rungs.c.matter.in_(bindparam("matters", expanding=True))
-)
+_FIRED: Final = select(rungs.c.matter, rungs.c.due, rungs.c.rung).where(is_one_of(rungs.c.matter, "matters"))
 _REACHED: Final = (
     select(notices.c.matter, notices.c.to_person)
-    .where(notices.c.matter.in_(bindparam("matters", expanding=True)))
+    .where(is_one_of(notices.c.matter, "matters"))
     .join(messages)
     .where(notices.c.rung.like("climb-%"), notices.c.state == "bundled", messages.c.state.not_in(NOT_LEFT))
     .order_by(notices.c.id)
@@ -117,9 +116,7 @@ _TO_CHECK: Final = (
 )
 _NEXT_LEAVING: Final = select(func.min(notices.c.leaves_at)).where(notices.c.state == "waiting")
 _PUT_OFF: Final = update(notices).where(_WAITS).values(leaves_at=bindparam("later"))
-_PUT_OFF_SMS: Final = _PUT_OFF.where(
-    notices.c.channel == "sms", notices.c.to_person.in_(bindparam("people", expanding=True))
-)
+_PUT_OFF_SMS: Final = _PUT_OFF.where(notices.c.channel == "sms", is_one_of(notices.c.to_person, "people"))
 _SMS_PEOPLE: Final = select(notices.c.to_person).where(_WAITS, notices.c.channel == "sms").distinct()
 
 
@@ -197,7 +194,7 @@ def find(connection: Connection, notice: int) -> NoticeRow | None:
 
 _IN_MESSAGES: Final = (
     select(*COLUMNS)
-    .where(notices.c.message.in_(bindparam("messages", expanding=True)), notices.c.state == "bundled")
+    .where(is_one_of(notices.c.message, "messages"), notices.c.state == "bundled")
     .order_by(notices.c.id)
 )
 

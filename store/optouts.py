@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from store.many import is_one_of
 from store.schema_service import optouts
 from store.upserts import insert_new
 
@@ -24,7 +25,7 @@ def remove(connection: Connection, channel: str, address: str) -> None:
 
 
 _AMONG: Final = select(optouts.c.address).where(
-    optouts.c.channel == bindparam("channel"), optouts.c.address.in_(bindparam("addresses", expanding=True))
+    optouts.c.channel == bindparam("channel"), is_one_of(optouts.c.address, "addresses")
 )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, 
 from rules.deliveries import State, before
 from store import installation
 from store.lots import insert_lot, update_lot
+from store.many import is_one_of
 from store.schema import messages
 from store.schema_service import attachments
 
@@ -131,7 +132,7 @@ _NOW: Final = {
 _IS_DUE: Final = and_(messages.c.state == State.DUE, messages.c.try_at <= bindparam("now"))
 _WANTED: Final = (
     select(messages.c.id)
-    .where(_IS_DUE, messages.c.channel.in_(bindparam("channels", expanding=True)))
+    .where(_IS_DUE, is_one_of(messages.c.channel, "channels"))
     .order_by(messages.c.try_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Integer, String, bindparam, case, func, or_, 
 
 from rules.deliveries import NEXT, Report, State, Status, before
 from store.lots import EachOf, insert_lot
+from store.many import is_one_of
 from store.outbox import COLUMNS, Message
 from store.schema import NOT_FOLLOWED, messages
 from store.schema_service import attempts
@@ -293,12 +294,12 @@ def ids_at(connection: Connection, gateway: str, person: str) -> frozenset[str]:
 
 _TRIED: Final = (
     select(attempts.c.message, func.count())
-    .where(attempts.c.message.in_(bindparam("of", expanding=True)))
+    .where(is_one_of(attempts.c.message, "of"))
     .where(or_(attempts.c.outcome.is_(None), attempts.c.outcome != "dropped"))
     .group_by(attempts.c.message)
 )
 _HAVE_LEFT: Final = select(attempts.c.message).where(
-    attempts.c.message.in_(bindparam("of", expanding=True)), attempts.c.outcome == "accepted"
+    is_one_of(attempts.c.message, "of"), attempts.c.outcome == "accepted"
 )
 _SILENT: Final = (
     select(attempts.c.provider_id)

@@ -18,6 +18,7 @@ from rules.facts import VisitKind
 from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind, subject_of
 from store.facts import MATTERS_OF
 from store.lots import update_lot, upsert_lot
+from store.many import is_one_of
 from store.schema import matters, stale, subjects
 from store.upserts import upsert
 
@@ -56,9 +57,9 @@ _TAKE_STALE: Final = (
     .returning(stale.c.kind, stale.c.id)
 )
 _ANY_STALE: Final = select(stale.c.kind).limit(1)
-_STALE: Final = select(stale.c.kind, stale.c.id).where(stale.c.id.in_(bindparam("ids", expanding=True)))
+_STALE: Final = select(stale.c.kind, stale.c.id).where(is_one_of(stale.c.id, "ids"))
 _LAGGING: Final = select(subjects.c.kind, subjects.c.id).where(
-    subjects.c.next_reckon_at <= bindparam("known_by"), subjects.c.id.in_(bindparam("ids", expanding=True))
+    subjects.c.next_reckon_at <= bindparam("known_by"), is_one_of(subjects.c.id, "ids")
 )
 
 
@@ -108,9 +109,7 @@ _SUBJECTS_DUE: Final = (
     select(subjects.c.kind, subjects.c.id).where(subjects.c.next_reckon_at <= bindparam("at")).limit(bindparam("most"))
 )
 _NEXT_RECKON_AT: Final = select(func.min(subjects.c.next_reckon_at))
-_SUBJECTS: Final = select(subjects).where(
-    subjects.c.kind == bindparam("kind"), subjects.c.id.in_(bindparam("ids", expanding=True))
-)
+_SUBJECTS: Final = select(subjects).where(subjects.c.kind == bindparam("kind"), is_one_of(subjects.c.id, "ids"))
 
 
 def subjects_due(connection: Connection, at: datetime, limit: int) -> list[Subject]:
@@ -201,11 +200,9 @@ def save_matters(connection: Connection, changed: Iterable[tuple[Matter, datetim
     upsert_lot(connection, matters, rows)
 
 
-_DROP_MATTERS: Final = delete(matters).where(matters.c.id.in_(bindparam("ids", expanding=True)))
-_MATTERS_OF: Final = select(matters).where(
-    matters.c.kind.in_(bindparam("kinds", expanding=True)), matters.c.subject.in_(bindparam("ids", expanding=True))
-)
-_MATTERS_BY_ID: Final = select(matters).where(matters.c.id.in_(bindparam("ids", expanding=True)))
+_DROP_MATTERS: Final = delete(matters).where(is_one_of(matters.c.id, "ids"))
+_MATTERS_OF: Final = select(matters).where(is_one_of(matters.c.kind, "kinds"), is_one_of(matters.c.subject, "ids"))
+_MATTERS_BY_ID: Final = select(matters).where(is_one_of(matters.c.id, "ids"))
 _MATTERS_DUE: Final = (
     select(matters)
     .where(matters.c.next_rung_at <= bindparam("at"))

@@ -1,0 +1,58 @@
+"""How is a statement asked about many ids at once, so that its text is the same for any number of them?
+
+With a mark for each id the text changes with their number: SQLAlchemy writes it anew, and PostgreSQL plans it anew.
+Here the ids are one value: an array on PostgreSQL, JSON on SQLite. Callers: store/.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, Boolean, Column, Dialect, Integer, String, TypeDecorator, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+
+class Many(TypeDecorator[Sequence[Any]]):
+    """Many texts, or many numbers."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, *, are_numbers: bool) -> None:
+        super().__init__()
+        self.are_numbers = are_numbers
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return what holds them."""
+        return String() if dialect.name == "sqlite" else ARRAY(Integer() if self.are_numbers else String())
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
+        """Give them as the database takes them."""
+        values = list(value or ())
+        return json.dumps(values, ensure_ascii=False) if dialect.name == "sqlite" else values
+
+
+class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads as a function
+    """Whether a column has one of the values that are given under a name when the statement is run."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "is_one_of"
+
+    def __init__(self, of: Column[Any], name: str) -> None:
+        """`of`: a column of texts or numbers."""
+        super().__init__(of, bindparam(name, type_=Many(are_numbers=isinstance(of.type, Integer))))
+
+
+@compiles(is_one_of, "postgresql")
+def _as_array(element: Any, compiler: Any, **how: Any) -> str:
+    of, values = (compiler.process(clause, **how) for clause in element.clauses)
+    return f"{of} = ANY ({values})"
+
+
+@compiles(is_one_of, "sqlite")
+def _as_json(element: Any, compiler: Any, **how: Any) -> str:
+    of, values = (compiler.process(clause, **how) for clause in element.clauses)
+    return f"{of} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - marks and names only

@@ -33,10 +33,13 @@ def reckon_changes(connection: Connection, desks: Desks, at: datetime, since: da
 
     Running twice is harmless: the second finds nothing to do.
     """
-    reckoned = 0
-    while stale := projection.take_stale(connection, BATCH):
+    reckoned, is_more = 0, True
+    while is_more:
+        stale = projection.take_stale(connection, BATCH)
         for batch in batches(_subjects(connection, stale, at)):
             reckoned += reckon_subjects(connection, desks.of(connection), batch, at, since)
+        # What is marked from now on belongs to the next step: where facts keep coming, this one would never end.
+        is_more = len(stale) == BATCH
     while due := projection.subjects_due(connection, at, BATCH):
         reckoned += reckon_subjects(connection, desks.of(connection), due, at, since)
     return reckoned

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 import actors.steps
 from actors.calendar_watch import notice_change
@@ -364,6 +365,20 @@ def test_a_fact_written_by_another_program_is_reckoned_at_the_next_step(duban):
     assert _status(duban, "03-20") == "met"
     duban.run("04-15 16:00")
     assert of_march(duban.told("03-20 16:00")) == []
+
+
+def test_a_step_ends_though_facts_keep_coming(duban, monkeypatch):
+    take_stale = projection.take_stale
+
+    def take_while_somebody_writes(connection, limit):
+        taken = take_stale(connection, limit)
+        connection.execute(text("INSERT INTO stale (kind, id, mark) VALUES ('seat', 'S1', 1)"))
+        return taken
+
+    monkeypatch.setattr(projection, "take_stale", take_while_somebody_writes)
+    assert duban.wake("03-26 10:00").reckoned == 1
+    with duban.engine.begin() as connection:
+        assert projection.any_stale(connection)
 
 
 def test_a_fact_removed_by_another_program_is_reckoned_at_the_next_step(duban):

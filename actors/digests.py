@@ -27,7 +27,6 @@ from store.outbox import New
 from store.reports import report_on
 from templates.digest_sheets import digest_workbook
 from templates.gaps import gap_in_words
-from templates.report_xlsx import as_xlsx
 from templates.reports import view_of
 from templates.terms import KINDS
 from templates.wording import DigestView
@@ -133,6 +132,8 @@ class _Press:
 
     def _report(self, month: str) -> bytes:
         if month not in self._reports:
+            from templates.report_xlsx import as_xlsx  # noqa: PLC0415 - openpyxl, likewise in digest_sheets.py
+
             report = report_on(self.connection, self.desk, month_of(month), self.at)
             self._reports[month] = as_xlsx(view_of(report, self.desk.house, self._settings.office_name))
         return self._reports[month]

@@ -1,5 +1,6 @@
 """Is the schema there, and is it the one that this duban knows?
 
+Alembic is loaded only where something is to be migrated: a process whose schema is up to date starts without it.
 Triggers hold no data: they are hung anew after every migration, so that only tables have versions.
 Callers: `duban init`, `duban up`, `duban doctor`.
 """
@@ -9,16 +10,13 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from store import installation
 from store.triggers import postgresql_triggers, sqlite_triggers
 
 MIGRATING: Final = 8631  #: lock that one process holds while it migrates
+VERSION: Final = "alembic_version"  #: the table in which Alembic keeps the version
 HUNG: Final = "triggers"  #: the fingerprint of those that hang
 #: what takes our triggers down; on PostgreSQL a trigger falls with its function
 OURS: Final = "(name LIKE '%_stale' OR name LIKE 'audit_%')"
@@ -31,22 +29,25 @@ POSTGRESQL_HUNG: Final = (
 )
 
 
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(files("store") / "migrations"))
-    if connection is not None:
-        config.attributes["connection"] = connection
-    return config
-
-
 def migrate(connection: Connection) -> None:
     """Bring the schema up to date; nothing happens if it is."""
     if connection.dialect.name == "postgresql":  # SQLite's transactions queue by themselves
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
     if current_version(connection) != head_version():
-        command.upgrade(_config(connection), "head")
+        upgrade(connection)
     if installation.get(connection, HUNG) != _fingerprint(connection):
         hang_triggers(connection)
+
+
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring the tables up to a version."""
+    from alembic import command  # noqa: PLC0415 - a fifth of a second, which few starts need
+    from alembic.config import Config  # noqa: PLC0415 - likewise
+
+    config = Config()
+    config.set_main_option("script_location", str(files("store") / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
 
 
 def _triggers(connection: Connection) -> Iterator[str]:
@@ -69,12 +70,16 @@ def hang_triggers(connection: Connection) -> None:
 
 def current_version(connection: Connection) -> str | None:
     """Return the version of the schema in the database, or None if there is none."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(VERSION):
+        return None
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION}")).scalar()  # noqa: S608 - Alembic's
+    return found
 
 
 def head_version() -> str | None:
-    """Return the version that this duban knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    """Return the version that this duban knows: each revision's file is named by its number."""
+    scripts = (files("store") / "migrations" / "versions").iterdir()
+    return max((script.name.partition("_")[0] for script in scripts if script.name.endswith(".py")), default=None)
 
 
 class WrongSchema(RuntimeError):

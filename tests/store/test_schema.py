@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -227,6 +227,16 @@ def test_a_database_without_a_schema_is_refused_until_it_is_migrated(empty_url):
     engine.dispose()
 
 
+def test_the_version_that_is_known_is_the_last_that_alembic_finds():
+    assert head_version() == ScriptDirectory(str(ROOT / "store" / "migrations")).get_current_head()
+
+
+def test_a_schema_that_is_up_to_date_is_used_without_alembic(connection):
+    code = "import sys; from store.migrating import head_version; head_version(); sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
+    assert current_version(connection) == head_version()
+
+
 def test_a_schema_of_another_version_is_refused(connection):
     connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
     with pytest.raises(WrongSchema, match="the schema is at older"):
@@ -290,7 +300,7 @@ def old_table(connection, name):
 
 def fill_old(connection):
     """Make a database of 0001 with something in every table that 0002 touches."""
-    command.upgrade(migrating._config(connection), "0001")
+    migrating.upgrade(connection, "0001")
     old = old_table(connection, "messages")
     plain = {"kind": "notices", "person": "deputy:DA", "channel": "sms", "at": AT, "day": date(2026, 3, 31)}
     for ident, (state, others) in OLD_MESSAGES.items():

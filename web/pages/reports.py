@@ -18,7 +18,6 @@ from rules.lookback import ReportPeriod, month_of, year_of
 from rules.workdays import add_months
 from store.accounts import Role
 from store.reports import report_on
-from templates.report_xlsx import as_xlsx
 from templates.reports import ReportView, as_html, as_markdown, view_of
 from web.pages.exports import TYPES
 from web.pages.frame import Look, asked, looking, not_there
@@ -89,6 +88,8 @@ def one(request: Request) -> Response:
     headers = {} if form == "html" else {"Content-Disposition": f'attachment; filename="report-{period.label}.{form}"'}
     match form:
         case "xlsx":
+            from templates.report_xlsx import as_xlsx  # noqa: PLC0415 - openpyxl, likewise in digest_sheets.py
+
             return Response(as_xlsx(made.view), media_type=TYPES["xlsx"], headers=headers)
         case "pdf":
             from templates.report_pdf import as_pdf  # noqa: PLC0415 - its library and fonts take a second to load

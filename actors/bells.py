@@ -71,15 +71,17 @@ def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker, watch:
     sender = Sender(services, desks)
 
     def step(at: str, makes_digests: bool, holds_round: bool) -> None:  # noqa: FBT001 - a message's arguments
-        """Take one step of the clock, then ring for what leaves.
+        """Take one step of the clock, then send what leaves, or ring for it where that is much.
 
         Running twice is harmless: the step is taken once. Never retried: the clock's next look is the retry.
         """
         done = take_step(services, desks, Plan(datetime.fromisoformat(at), makes_digests, holds_round))
         if done is None:
             return
-        bells.ring_send(done.messages)
+        bells.ring_send(done.messages - BATCH)
         watch(datetime.fromisoformat(at), done.reckoned, done.digests, done.notices, done.messages)
+        if done.messages:  # the first of them at once: a bell takes its time
+            send_messages()
 
     def send_messages() -> None:
         """Send some of the messages that are due, and ring on while there are more.

@@ -21,6 +21,7 @@ from actors.watching import is_time_to_watch
 from config.services import Services
 from daemon import watchdog
 from daemon.clock_guard import CLOCK, ClockGuard
+from daemon.listening import ear_of
 from store import findings, installation, leases, outbox
 from store.engine import reading
 
@@ -29,7 +30,8 @@ FAILED_S: Final = 1.0  #: wait after a look that failed
 STEP_S: Final = 10.0  #: how long a step may take before it is rung for again
 GUARD_S: Final = 1.0  #: between two looks at the clock itself
 DOWN_S: Final = 600.0  #: a longer pause in real seconds means that the daemon was down
-LAG_S: Final = 1.0  #: facts that came in while a step was waited for are then taken together
+LAG_S: Final = 0.01  #: a look that comes later than this takes what came in meanwhile together
+POLL_S: Final = 0.001  #: between the first two looks whether a step is taken; each is a quarter longer than the last
 SWEEP_S: Final = 5.0  #: between two sweeps, in real seconds
 LEASE: Final = "clock"
 LEASE_S: Final = 15.0
@@ -54,6 +56,7 @@ class Clockwork:
         self._guard = None if services.clock.is_drill else ClockGuard(services.clock)
         self._guarded = 0.0
         self._is_in_doubt = False
+        self._ear = ear_of(services.engine)
 
     def stop(self) -> None:
         """Let the loop end after the step in hand."""
@@ -69,8 +72,15 @@ class Clockwork:
                 # Database or broker out of reach, a row that nobody foresaw: the clock goes on, and others see the log.
                 log.exception("a look failed; looking again")
                 pause = FAILED_S
-            self._stopping.wait(pause)
+            self._rest(pause)
         self._give_back()
+
+    def _rest(self, pause: float) -> None:
+        """Sleep; a fact that is changed meanwhile wakes, where the database tells of it."""
+        if self._ear is None or pause == 0.0 or self._looked is None:
+            self._stopping.wait(pause)
+        else:
+            self._ear.wait(pause)
 
     def _look(self) -> bool:
         """Have the next step taken if one is due; say whether there may be more at once."""
@@ -108,6 +118,8 @@ class Clockwork:
         return mine
 
     def _give_back(self) -> None:
+        if self._ear is not None:
+            self._ear.close()
         if self._renewed is None or self._holder is None:
             return
         try:
@@ -164,13 +176,13 @@ class Clockwork:
     def _wait(self, is_done: Callable[[Connection], bool]) -> None:
         """Wait until something is done by whoever does it, or until it is time to ring again."""
         give_up = time.monotonic() + STEP_S
-        pause = 0.001
+        pause = POLL_S
         while not self._stopping.wait(pause) and time.monotonic() < give_up:
             with reading(self._services.engine) as connection:
                 if is_done(connection):
                     return
             self._sweep()
-            pause = min(pause * 2, 0.05)
+            pause = min(pause * 1.25, 0.05)
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept > SWEEP_S:

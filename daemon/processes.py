@@ -26,6 +26,9 @@ from store.engine import reading
 
 #: one thread takes steps, the others send
 THREADS: Final = 4
+#: longest pause between two looks at a broker on Redis, in which nobody can wait; the embedded one wakes by itself
+BROKER_MS: Final = 20
+EMBEDDED_MS: Final = 100
 IDENTITY_LENGTH: Final = 8
 ALIVE_S: Final = 20.0  #: between two signs of life of a worker
 POLICY: Final = "policy"  #: the policy that a demo's database was made with
@@ -77,7 +80,7 @@ def working(services: Services, watch: Watch = lambda *_: None) -> Iterator[Desk
     bells = hang_bells(services, desks, broker, watch)
     clockwork = Clockwork(services, desks, bells)
     loop = threading.Thread(target=clockwork.run, name="clockwork")
-    with _workers(broker):
+    with _workers(broker, EMBEDDED_MS):
         loop.start()
         try:
             yield desks
@@ -87,9 +90,9 @@ def working(services: Services, watch: Watch = lambda *_: None) -> Iterator[Desk
 
 
 @contextmanager
-def _workers(broker: dramatiq.Broker) -> Iterator[None]:
+def _workers(broker: dramatiq.Broker, looks_ms: int) -> Iterator[None]:
     """Run the threads that do what is rung for; on leaving, let the work in hand end."""
-    worker = dramatiq.Worker(broker, worker_threads=THREADS, worker_timeout=100)
+    worker = dramatiq.Worker(broker, worker_threads=THREADS, worker_timeout=looks_ms)
     worker.start()
     try:
         yield
@@ -138,7 +141,7 @@ def run_worker() -> None:
     services = open_services(sends=True)
     broker = _shared_broker(services)
     hang_bells(services, Desks(services), broker)
-    with _workers(broker):
+    with _workers(broker, BROKER_MS):
         watchdog.tell(watchdog.READY)
         _look_after(services, stopping)
         watchdog.tell(watchdog.STOPPING)

@@ -2,12 +2,14 @@
 
 A trigger on each table of the record marks the subject stale: the next step reckons it anew. The mark counts up,
 so that a change made while a step is under way is not lost. SQLite marks row by row; PostgreSQL once for each
-statement, however many rows it wrote. Caller: store/migrating.py.
+statement, however many rows it wrote, and rings for whoever listens. Callers: store/migrating.py, daemon/listening.py.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+#: the channel on which PostgreSQL tells that a fact has been changed, once for each transaction when it is committed
+BELL: Final = "duban_changed"
 #: table → kind of mark, and the column that names whom it concerns
 MARKS: Final = {
     "offices": ("house", None),
@@ -79,7 +81,10 @@ def postgresql_triggers() -> Iterator[str]:
         for event, rows in ROWS.items():
             name = f"{table}_{event}_stale"
             marks = _mark_all(kind, column, rows)
-            yield f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {marks} RETURN NULL; END $$"
+            yield (
+                f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql "
+                f"AS $$ BEGIN {marks} NOTIFY {BELL}; RETURN NULL; END $$"
+            )
             yield (
                 f"CREATE TRIGGER {name} AFTER {event.upper()} ON {table} "
                 f"REFERENCING {' '.join(f'{row} TABLE AS {row.lower()}_rows' for row in rows)} "

@@ -47,12 +47,9 @@ soak: $(STAMP) ## the long campaign and the long trial, an hour or more
 	.venv/bin/python -m tests.campaign --kills 1000 --seconds 600
 	.venv/bin/python -m tests.trial --seeds 1-1000 --jobs 2
 
-bench: $(STAMP) ## speed and memory, beside yardsticks of the same run; half an hour
-	.venv/bin/python -m bench.simulate
-	.venv/bin/python -m bench.importing
-	.venv/bin/python -m bench.rounds
-	.venv/bin/python -m bench.rounds --database sqlite --due 1000 10000
-	.venv/bin/python -m bench.sending
+bench: $(STAMP) ## speed and memory beside yardsticks of the same run, half an hour; ARGS="--only P4", ARGS=--full
+	@.venv/bin/uv sync --quiet --frozen --inexact --group bench || echo "matplotlib cannot be had: figures without plots"
+	.venv/bin/python -m bench $(ARGS)
 
 sbom: $(STAMP) ## bill of materials (CycloneDX) into dist/
 	@mkdir -p dist && .venv/bin/uv export --frozen --no-dev --quiet --format cyclonedx1.5 --output-file dist/sbom.cdx.json

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -85,3 +86,18 @@ def show(measured: Sequence[Measured], yardstick: Measured) -> None:
         ratio = one.wall_s / yardstick.wall_s
         speed = f"{one.rows / one.wall_s:>10,.0f}" if one.rows else ""
         print(f"{one.name:<34}{one.wall_s:>9.2f}{one.cpu_s:>9.2f}{ratio:>13.2f}{one.rss_mb:>9.0f}{speed}")
+
+
+def forget_peak() -> None:
+    """Let the peak of this process's memory begin anew; where the kernel cannot, it stays that of its whole life."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process had resident since then."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / MB
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024

@@ -1,61 +1,84 @@
-"""How fast is a round of N matters decided and recorded, and how much does a look cost when nothing is due?
+"""How fast is a round of N matters decided and recorded?
 
-P1: a look at 1 k to 3 M open matters of which none is due; the goal is a flat line. P2: a round in which N reminders
-are due, one transaction, durable; the yardstick is one PostgreSQL statement that writes as many rows of the same
-table. Run: `python -m bench.rounds [--database postgresql|sqlite] [--due 1000 10000 100000] [--open 1000 …]`.
+P2: a round in which N reminders are due, one transaction, durable. The yardstick is one PostgreSQL statement that
+writes as many rows of the same table in the same run. Each size runs in a process of its own: the memory is the most
+that it had during the round. Caller: the runner; by hand `python -m bench.rounds postgresql 10000`.
 """
 
-import argparse
-import resource
+import json
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from actors.desks import Desks
-from actors.steps import Plan, next_instant, plan_next, take_step
+from actors.steps import Plan, take_step
+from bench.looks import NAMES
+from bench.measuring import ROOT, forget_peak, peak_mb, python
+from bench.results import NO_GOAL, Goal, Row
 from bench.town import ROUND, database, fill, open_town
 from config.services import Services
 from daemon.logs import log_plainly
-from store.engine import reading
 
-LOOKS = 300
-#: copies of one open matter whose rung is due far ahead
-COPIES = """INSERT INTO matters SELECT {columns} FROM matters, {numbers} WHERE id = :id"""
+SIZES: Final = {
+    "small": {"postgresql": (200,), "sqlite": (200,)},
+    "usual": {"postgresql": (1_000, 10_000, 100_000), "sqlite": (1_000, 10_000)},
+    "full": {"postgresql": (1_000, 10_000, 100_000, 300_000, 1_000_000), "sqlite": (1_000, 10_000, 100_000)},
+}
+GOAL: Final = Goal(at_least=25_000, ratio_at_least=0.3)
+#: below it, what is done once for each round counts for more than the matters
+LARGE: Final = 10_000
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", choices=["postgresql", "sqlite"], default="postgresql")
-    parser.add_argument("--due", type=int, nargs="*", default=[1_000, 10_000, 100_000])
-    parser.add_argument("--open", type=int, nargs="*", default=[1_000, 10_000, 100_000, 1_000_000])
-    options = parser.parse_args()
-    log_plainly()
-    for due in options.due:
-        _round(options.database, due)
-    _looks(options.database, options.open)
+def rows(size: str) -> Iterator[Row]:
+    """Hold a round of each size."""
+    for kind, sizes in SIZES[size].items():
+        for due in sizes:
+            yield from _rows(kind, due)
+
+
+def _rows(kind: str, due: int) -> Iterator[Row]:
+    command = python("bench.rounds", kind, str(due))
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - ourselves
+    found = json.loads(done.stdout)
+    speed = due / found["seconds"]
+    alone = found["alone"]
+    common = {"dimension": "P2", "what": f"{NAMES[kind]}, round of {due:,}", "size": due}
+    yield Row(
+        **common,
+        value=speed,
+        unit="notices/s",
+        goal=GOAL if kind == "postgresql" and due >= LARGE else NO_GOAL,
+        ratio=speed / alone if alone else None,
+        yardstick=f"one statement: {alone:,.0f}/s" if alone else "",
+        series=NAMES[kind],
+    )
+    yield Row(**common, value=found["peak_mb"], unit="MB", series=f"{NAMES[kind]}, memory")
 
 
 def _round(kind: str, due: int) -> None:
+    """Be the process that holds a round, and print what it took."""
+    log_plainly()
     with tempfile.TemporaryDirectory() as folder, database(kind, folder) as url:
         services = open_town(url)
         fill(services, due, departments=min(due, 1_000))
         services.clock.instant = ROUND  # type: ignore[attr-defined]
+        forget_peak()
         began = time.perf_counter()
         done = take_step(services, Desks(services), Plan(ROUND, holds_round=True))
-        spent = time.perf_counter() - began
+        spent, peak = time.perf_counter() - began, peak_mb()
         assert done is not None
         assert done.notices == due
-        yardstick = _yardstick(services) if kind == "postgresql" else 0.0
+        alone = _one_statement(services) if kind == "postgresql" else 0.0
         services.engine.dispose()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    ratio = f", {due / spent / yardstick:.2f} of one statement's {yardstick:,.0f}/s" if yardstick else ""
-    print(f"P2 {kind:<10} round of {due:>9,}: {spent:8.2f} s, {due / spent:>9,.0f} notices/s{ratio}, peak {peak} MB")
+    print(json.dumps({"seconds": spent, "alone": alone, "peak_mb": peak}))
 
 
-def _yardstick(services: Services) -> float:
+def _one_statement(services: Services) -> float:
     """Return how many rows a second one statement writes into a table just like that of the notices."""
     with services.engine.begin() as connection:
         connection.execute(text("CREATE TABLE yardstick (LIKE notices INCLUDING ALL)"))
@@ -67,55 +90,5 @@ def _yardstick(services: Services) -> float:
     return float(count / (time.perf_counter() - began))
 
 
-def _looks(kind: str, sizes: list[int]) -> None:
-    with tempfile.TemporaryDirectory() as folder, database(kind, folder) as url:
-        services = open_town(url)
-        fill(services, 100, departments=10)
-        desks, first, have = Desks(services), 0.0, 100
-        for size in sorted(sizes):
-            with services.engine.begin() as connection:
-                _copy(connection, size - have)
-            have = max(have, size)
-            spent = _median(lambda: _look(services, desks))
-            first = first or spent
-            told = f"{spent * 1000:6.2f} ms, {spent / first:4.2f} × the first"
-            print(f"P1 {kind:<10} look at {size:>9,} open matters: {told}")
-        services.engine.dispose()
-
-
-def _copy(connection: Connection, count: int) -> None:
-    if count <= 0:
-        return
-    pattern, having = connection.execute(text("SELECT min(id), count(*) FROM matters WHERE closed IS NULL")).one()
-    names = [row[0] for row in connection.execute(text("SELECT * FROM matters LIMIT 0")).cursor.description]
-    columns = ", ".join("id || '-' || n" if name == "id" else name for name in names)
-    series = {
-        "postgresql": "generate_series(CAST(:first AS integer), CAST(:last AS integer)) AS numbers(n)",
-        "sqlite": (
-            "(WITH RECURSIVE c(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM c WHERE n < :last) SELECT n FROM c)"
-        ),
-    }[connection.dialect.name]
-    statement = COPIES.format(columns=columns, numbers=series)
-    connection.execute(text(statement), {"id": pattern, "first": having, "last": having + count - 1})
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("ANALYZE matters"))
-
-
-def _look(services: Services, desks: Desks) -> None:
-    with reading(services.engine) as connection:
-        desk = desks.of(connection)
-        assert plan_next(connection, desk, services.clock.now()) is None
-        next_instant(connection, desk)
-
-
-def _median(act: Callable[[], None]) -> float:
-    spans = []
-    for _ in range(LOOKS):
-        began = time.perf_counter()
-        act()
-        spans.append(time.perf_counter() - began)
-    return sorted(spans)[LOOKS // 2]
-
-
 if __name__ == "__main__":
-    main()
+    _round(sys.argv[1], int(sys.argv[2]))

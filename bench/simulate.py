@@ -1,15 +1,47 @@
 """How long does `duban simulate` take for a year of Heshan, and for ten times as much?
 
 Goals: a year in 5 s and 250 MB; ten times the size in at most 12 times the time.
-Run: `python -m bench.simulate [--scale 10] [--times 3]`.
+Run: `python -m bench.simulate [--scale 10] [--times 3]`; the runner takes `rows` (P7).
 """
 
 import argparse
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from bench.measuring import Measured, duban, measure, python, show
 from bench.records import FIRST, LAST, write_year
+from bench.results import NO_GOAL, Goal, Row
+
+SCALES: Final = {"small": (1,), "usual": (1, 10), "full": (1, 3, 10, 30)}
+TIMES: Final = {"small": 1, "usual": 3, "full": 3}
+YEAR: Final = Goal(at_most=5)
+YEAR_MB: Final = Goal(at_most=250)
+TEN_YEARS: Final = Goal(ratio_at_most=12)
+
+
+def rows(size: str) -> Iterator[Row]:
+    """Simulate a year at each scale; a larger one's yardstick is the year of Heshan of the same run."""
+    alone = measure("count", python("bench.yardsticks", "count"), times=TIMES[size]).wall_s
+    first = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for scale in SCALES[size]:
+            found = _year(Path(folder), scale, TIMES[size] if scale == 1 else 1)
+            first = first or found.wall_s
+            common = {"dimension": "P7", "what": found.name, "size": scale}
+            yield Row(
+                **common,
+                value=found.wall_s,
+                unit="s",
+                goal=YEAR if scale == 1 else TEN_YEARS if scale == 10 else NO_GOAL,
+                ratio=found.wall_s / (alone if scale == 1 else first),
+                yardstick=f"counting to 20,000,000: {alone:.2f} s" if scale == 1 else f"1 × Heshan: {first:.2f} s",
+                series="wall time",
+            )
+            yield Row(
+                **common, value=found.rss_mb, unit="MB", goal=YEAR_MB if scale == 1 else NO_GOAL, series="peak memory"
+            )
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What do the benches of the service work on: an installation with as many matters and people as are wanted?
 
 Opinions registered on 2 March 2026, assigned and accepted at once; the reminder of each is due in the round of 9 March
-at 09:00. Each department has one contact. Callers: rounds.py, sending.py, idle.py.
+at 09:00. Each department has one contact. Callers: looks.py, rounds.py, sending.py.
 """
 
 from collections.abc import Iterator
@@ -77,13 +77,13 @@ def open_town(url: str, gateways: dict[Channel, Gateway] | None = None, settings
     return Services(settings or load_settings({}), policy, load_calendar(), engine, SetClock(ROUND), gateways or {})
 
 
-def fill(services: Services, petitions: int, departments: int) -> None:
-    """Write the facts, and reckon them up to a minute before the round."""
+def fill(services: Services, petitions: int, departments: int, *, by_email: bool = False) -> None:
+    """Write the facts, and reckon them up to a minute before the round; `by_email`: nobody has a mobile."""
     with services.engine.begin() as connection:
         migrate(connection)
         installation.put(connection, "start_on", START.isoformat())
         facts.upsert(connection, "offices", _offices(departments))
-        facts.upsert(connection, "contacts", _contacts(departments))
+        facts.upsert(connection, "contacts", _contacts(departments, by_email=by_email))
     _in_lots(services.engine, "petitions", (_petition(i) for i in range(petitions)))
     for offset, event in enumerate(("assigned", "accepted"), 1):
         rows = (_event(i, event, offset, departments) for i in range(petitions))
@@ -103,9 +103,10 @@ def _offices(departments: int) -> Iterator[Office]:
         yield Office(id=f"D{i}", name=f"第{i}办", kind="department", parent=f"T{i % TOWNS}")
 
 
-def _contacts(departments: int) -> Iterator[Contact]:
+def _contacts(departments: int, *, by_email: bool) -> Iterator[Contact]:
     for i in range(departments):
-        yield Contact(id=f"C{i}", office=f"D{i}", name="某", mobile=f"139{i:08}", email=f"c{i}@example.cn")
+        mobile = None if by_email else f"139{i:08}"
+        yield Contact(id=f"C{i}", office=f"D{i}", name="某", mobile=mobile, email=f"c{i}@example.cn")
 
 
 def _petition(i: int) -> Petition:

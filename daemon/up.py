@@ -7,7 +7,7 @@ something. Callers: daemon/cli.
 import sys
 import threading
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -22,13 +22,14 @@ from config.services import Services, open_services
 from config.settings import Settings, load_settings
 from daemon.logs import log_plainly
 from daemon.processes import POLICY, claim_for_clock, prepare, stop_on_signals, working
-from daemon.serving import Address, serving
 from daemon.view import StepLog, draw, look
-from intake.demo import make_record
 from rules.facts import SHANGHAI, Record
 from rules.policy import Arrivals, Policy
 from store import facts, installation
 from store.engine import reading
+
+if TYPE_CHECKING:
+    from daemon.serving import Address
 
 FRAME_S: Final = 0.5
 #: the demo's year is one whose holiday notice is out; its clock starts before a round
@@ -47,8 +48,12 @@ def run_up(*, demo: bool, port: int | None) -> None:
     console = Console(soft_wrap=not sys.stdout.isatty())
     _begin(services, console, demo=demo)
     steps = StepLog()
-    with working(services, steps) as desks, serving(services, desks) as address:
-        _show(services, desks, steps, console, stopping, address)
+    with working(services, steps) as desks:
+        # Only now: what is due leaves while the web's libraries are being loaded.
+        from daemon.serving import serving
+
+        with serving(services, desks) as address:
+            _show(services, desks, steps, console, stopping, address)
     console.print(f"stopped; all is kept in {services.engine.url.render_as_string(hide_password=True)}")
 
 
@@ -85,6 +90,8 @@ def _begin(services: Services, console: Console, *, demo: bool) -> None:
 
 
 def _fill(connection: Connection, services: Services) -> None:
+    from intake.demo import make_record
+
     first, last = date(DEMO_YEAR, 1, 1), date(DEMO_YEAR, 12, 31)
     record = make_record(year_from=first, year_to=last, calendar=services.calendar)
     for table in Record.TABLES:
@@ -111,7 +118,7 @@ def _show(
     steps: StepLog,
     console: Console,
     stopping: threading.Event,
-    address: Address,
+    address: "Address",
 ) -> None:
     if not console.is_terminal:
         with reading(services.engine) as connection:

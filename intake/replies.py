@@ -2,7 +2,8 @@
 
 `1` acknowledges the overdue matters of which the last message told him, as far as his office stands in their
 chain; `到站` and `到格` record a visit at the deputy's own station or grid; TD, R and STOP end all SMS to his number,
-TS and START begin them again. Anything else gets one help text a person and day; an unknown number gets no answer.
+TS and START begin them again. Anything else gets one help text a person and day; an unknown number gets no answer,
+and nobody more than MOST_ANSWERS a day, whatever he sends: each one is paid for.
 A reply acts once, by the gateway's id; its words are never kept. Callers: web/webhooks.py.
 """
 
@@ -25,6 +26,8 @@ from store import audit, facts, optouts, replies
 from store.replies import Told
 from templates import replies as words
 
+#: to one person, on one day; what a reply asks for is done all the same
+MOST_ANSWERS: Final = 10
 #: visits that came in by SMS are known by their ids
 PREFIX: Final = "SMS-"
 
@@ -67,8 +70,10 @@ def take_reply(connection: Connection, desk: Desk, *, ident: str, sender: str, t
     reply = read_reply(text, come.today)
     done = WISHES[reply.wish](come, reply)
     person = people[0].id
-    replies.settle(connection, ident, person=person, kind=reply.wish, outcome=done.outcome, answer=done.answer)
-    return done.answer
+    has_had_enough = replies.answers_since(connection, person, midnight(come.today)) >= MOST_ANSWERS
+    answer = None if has_had_enough else done.answer
+    replies.settle(connection, ident, person=person, kind=reply.wish, outcome=done.outcome, answer=answer)
+    return answer
 
 
 def people_with(desk: Desk, number: str) -> Iterator[Person]:
@@ -181,7 +186,7 @@ def _opt_in(come: Come, _: Reply) -> Done:
 
 
 def _help(come: Come, _: Reply) -> Done:
-    told = replies.answers_since(come.connection, come.people[0].id, Wish.HELP, midnight(come.today))
+    told = replies.answers_since(come.connection, come.people[0].id, midnight(come.today), Wish.HELP)
     return Done("told-before") if told else Done("told", words.HELP)
 
 

@@ -39,14 +39,15 @@ def settle(
     connection.execute(statement.values(person=person, kind=kind, outcome=outcome, answer=answer))
 
 
-def answers_since(connection: Connection, person: str, kind: str, since: datetime) -> int:
-    """Return how many replies of a kind a person has had an answer to."""
+def answers_since(connection: Connection, person: str, since: datetime, kind: str | None = None) -> int:
+    """Return how many replies, of a kind or of any, a person has had an answer to."""
     query = select(func.count()).where(
         replies.c.person == person,
         replies.c.at >= since,
-        replies.c.kind == kind,
         replies.c.answer.is_not(None),
     )
+    if kind is not None:
+        query = query.where(replies.c.kind == kind)
     return int(connection.execute(query).scalar_one())
 
 

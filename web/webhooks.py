@@ -1,9 +1,14 @@
 """What does Twilio tell us: how far a message has come, what somebody has sent back?
 
 Only what is signed with a token of ours for our public address is heard, else 403; without a token or a public
-address nothing is. Both are idempotent: Twilio tells twice, and out of order. Callers: web/app.py.
+address nothing is. Both are idempotent: Twilio tells twice, and out of order.
+
+Twilio signs names and values run together in one text: `MessageSid=SM12` and `NumMedia=0` have the signature of
+`MessageSid=SM12NumMedia0` alone. So whoever has caught one call could cut it otherwise, and give it a new id each
+time. Names that Twilio does not write, and ids of another shape, are therefore refused. Callers: web/app.py.
 """
 
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Final
@@ -22,7 +27,10 @@ from store import outcomes
 
 INBOUND_PATH: Final = "/webhooks/twilio/inbound"
 SIGNATURE: Final = "x-twilio-signature"
-LONGEST_ID: Final = 100
+#: as Twilio writes the names of its parameters: a cut within a value would begin a name otherwise
+NAME: Final = re.compile(r"[A-Z][A-Za-z]*[0-9]*")
+#: Twilio's own have 34 characters, so that none can be lengthened by what stands after it
+IDENT: Final = re.compile(r"[A-Z]{2}[0-9A-Za-z]{1,32}")
 
 log = structlog.get_logger()
 
@@ -54,8 +62,9 @@ async def inbound(request: Request) -> Response:
 async def _signed(request: Request) -> Mapping[str, str]:
     """Return the form of a request that is Twilio's; refuse any other."""
     form = await request.form(max_files=0, max_fields=200)
-    params = {key: value for key, value in form.items() if isinstance(value, str)}
-    if not await run_in_threadpool(_is_signed, request, params):
+    params = {key: value for key, value in form.multi_items() if isinstance(value, str)}
+    is_plain = len(params) == len(form.multi_items()) and all(map(NAME.fullmatch, params))
+    if not is_plain or not await run_in_threadpool(_is_signed, request, params):
         log.warning("webhook_refused", path=request.url.path)
         raise HTTPException(403)
     return params
@@ -94,7 +103,7 @@ def _note_status(request: Request, params: Mapping[str, str]) -> None:
 def _take_reply(request: Request, params: Mapping[str, str]) -> str | None:
     services = _services(request)
     ident = params.get("MessageSid") or params.get("SmsSid") or ""
-    if not ident or len(ident) > LONGEST_ID or not ident.isalnum():
+    if not IDENT.fullmatch(ident):
         return None
     with services.engine.begin() as connection:
         desk = request.app.state.desks.of(connection)

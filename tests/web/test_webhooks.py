@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 from twilio.request_validator import RequestValidator
 
+from intake.replies import MOST_ANSWERS
 from rules.facts import Channel
 from store import facts, optouts
 from tests.rules import builders
@@ -122,6 +123,55 @@ def test_a_changed_query_breaks_the_signature(twilio):
     assert answer.status_code == 403
 
 
+@pytest.mark.parametrize("change", [{"Body": "到站"}, {"From": MUNICIPAL}, {"MessageSid": "SM2"}, {"Extra": "x"}])
+def test_a_changed_word_breaks_the_signature(twilio, change):
+    params = {"MessageSid": "SM1", "From": DEPUTY, "Body": "到格"}
+    signature = RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/webhooks/twilio/inbound", params)
+    answer = twilio.call("/webhooks/twilio/inbound", params | change, **{"X-Twilio-Signature": signature})
+    assert answer.status_code == 403
+    assert visits_of(twilio.house) == []
+
+
+SID = f"SMf{'0123456789abcde' * 2}f"
+
+
+def heard(twilio, text):
+    """Twilio's own call, with most of what it tells, and its signature: what somebody may have caught."""
+    params = {"AccountSid": "AC1", "Body": text, "From": DEPUTY, "MessageSid": SID, "NumMedia": "0", "To": "+8610"}
+    assert twilio.call("/webhooks/twilio/inbound", params).status_code == 200
+    return params, RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/webhooks/twilio/inbound", params)
+
+
+#: Twilio signs names and values run together: each of these has the signature of the call that was caught
+CUT_OTHERWISE = {
+    "a longer id": {"MessageSid": f"{SID}NumMedia0", "To": "+8610"},
+    "a longer id, and nothing after it": {"MessageSid": f"{SID}NumMedia0To+8610"},
+    "a shorter id": {"MessageSid": "SM", SID[2:3]: f"{SID[3:]}NumMedia0To+8610"},
+    "an id of one letter": {"MessageSid": "S", SID[1:3]: f"{SID[3:]}NumMedia0To+8610"},
+    "another name for the id": {"MessageSi": f"d{SID}", "NumMedia": "0", "To": "+8610"},
+}
+
+
+@pytest.mark.parametrize("cut", CUT_OTHERWISE)
+def test_a_caught_call_that_is_cut_otherwise_records_nothing(twilio, cut):
+    caught, signature = heard(twilio, "到站")
+    params = {name: caught[name] for name in ("AccountSid", "Body", "From")} | CUT_OTHERWISE[cut]
+    assert RequestValidator(TOKEN).validate(f"{PUBLIC}/webhooks/twilio/inbound", params, signature)
+    twilio.house.clock.instant += timedelta(days=1)
+    before = twilio.house.dump()
+    assert twilio.call("/webhooks/twilio/inbound", params).status_code in (200, 403)
+    assert twilio.house.dump() == before
+
+
+def test_a_name_that_comes_twice_is_refused(twilio):
+    params, signature = heard(twilio, "到站")
+    body = urlencode([*params.items(), ("Body", "TD")])
+    answer = twilio.call("/webhooks/twilio/inbound", params, **{"X-Twilio-Signature": signature})
+    assert answer.status_code == 200
+    headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
+    assert twilio.client.post("/webhooks/twilio/inbound", content=body, headers=headers).status_code == 403
+
+
 # Delivery reports --------------------------------------------------------------------------
 
 
@@ -222,6 +272,19 @@ def test_a_reply_that_comes_twice_acts_once_and_is_answered_alike(twilio):
     assert len(visits_of(twilio.house)) == 1
 
 
+@pytest.mark.parametrize("text", ["1", "到站", "到格", "TD"])
+def test_a_call_that_is_played_again_days_later_does_nothing(twilio, text):
+    twilio.house.run("03-10 10:00")
+    sender = MUNICIPAL if text == "1" else DEPUTY
+    first = twilio.sends_in(text, sender=sender, sid="SMagain")
+    if text == "TD":
+        twilio.sends_in("TS")
+    twilio.house.clock.instant += timedelta(days=3)
+    before = twilio.house.dump()
+    assert twilio.sends_in(text, sender=sender, sid="SMagain") == first
+    assert twilio.house.dump() == before
+
+
 def test_a_correction_changes_the_visit_and_adds_none(twilio):
     twilio.sends_in("到站")
     twilio.sends_in("到站 12")
@@ -288,6 +351,15 @@ def test_anything_else_gets_one_help_text_a_day(twilio):
     assert [bool(twilio.sends_in(text)) for text in ("你好", "2", "到站 32月")] == [True, False, False]
     twilio.house.clock.instant += timedelta(days=1)
     assert twilio.sends_in("?") is not None
+
+
+def test_nobody_gets_more_than_so_many_answers_a_day(twilio):
+    """Each answer is paid for: a telephone that sends without end must not cost without end."""
+    answers = [twilio.sends_in(f"到站 {n}") for n in range(MOST_ANSWERS + 5)]
+    assert [bool(answer) for answer in answers] == [*[True] * MOST_ANSWERS, *[False] * 5]
+    assert [visit.voters for visit in visits_of(twilio.house)] == [MOST_ANSWERS + 4]
+    twilio.house.clock.instant += timedelta(days=1)
+    assert twilio.sends_in("到站") is not None
 
 
 def test_a_stranger_gets_no_answer_and_changes_nothing(twilio):

@@ -1,21 +1,25 @@
 """How is a database opened, and how is it only read?
 
 SQLite: write-ahead log, and every transaction takes the write lock when it begins, so that none fails half-way;
-one of `reading` sees a snapshot and waits for nobody. Source: SQLAlchemy's page on pysqlite ("Serializable
-isolation"). Callers: config/services.py, whoever only looks.
+one of `reading` sees a snapshot and waits for nobody. An error names no value: errors go into logs, and a row may hold
+a resident's name. Source: SQLAlchemy's page on pysqlite ("Serializable isolation"). Callers: config/services.py,
+whoever only looks.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 
 #: a long import is one transaction: whoever wants to write meanwhile waits for it
 BUSY_MS: Final = 60_000
 READING: Final = "duban_reading"
+#: PostgreSQL quotes the row that breaks a rule, cell by cell, and what comes after may be a line of a cell
+QUOTED_ROW: Final = re.compile(r"\nDETAIL:.*", re.DOTALL)
 
 
 def make_engine(url: str) -> Engine:
@@ -23,11 +27,19 @@ def make_engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         # A claim that a crash of the server undid would be a message sent twice, however the server is set.
         options = "-c timezone=UTC -c synchronous_commit=on"
-        return create_engine(url, pool_pre_ping=True, connect_args={"options": options})
-    engine = create_engine(url)
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args={"options": options})
+        event.listen(engine, "handle_error", _quote_no_row)
+        return engine
+    engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _quote_no_row(context: ExceptionContext) -> None:
+    for err in (context.original_exception, context.sqlalchemy_exception):
+        if err is not None:
+            err.args = tuple(QUOTED_ROW.sub("", arg) if isinstance(arg, str) else arg for arg in err.args)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -23,7 +23,7 @@ from web import api, health, pages, signing_in, webhooks
 from web.api import make_api
 from web.api.problems import on_refusal
 from web.bodies import BodyLimit
-from web.headers import HEADERS, SecurityHeaders
+from web.headers import PlainAddresses, SecurityHeaders, headers_for
 from web.pages.workshop import Rehearser
 from web.rendering import redirect, render, static_file
 from web.sessions import WITHOUT_SESSION, Sessions, is_https
@@ -49,6 +49,7 @@ def make_app(services: Services, desks: Desks, rehearser: Rehearser | None = Non
         middleware=[
             Middleware(SecurityHeaders, is_https=is_https(services)),
             Middleware(TrustedHostMiddleware, allowed_hosts=trusted_hosts(services), www_redirect=False),
+            Middleware(PlainAddresses),
             Middleware(BodyLimit),
             Middleware(Sessions, services=services),
         ],
@@ -108,4 +109,10 @@ async def _refused(request: Request, err: Exception) -> Response:
 def _failed(request: Request, err: Exception) -> Response:
     # Starlette answers from outside all middleware here, so the headers are set by hand.
     log.error("request_failed", path=request.url.path, method=request.method, exc_info=err)
-    return PlainTextResponse("系统内部错误，请稍后再试。\nSomething failed here: please try again.", 500, HEADERS)
+    return PlainTextResponse(
+        "系统内部错误，请稍后再试。\nSomething failed here: please try again.", 500, _headers(request)
+    )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return headers_for(is_https=is_https(request.app.state.services))

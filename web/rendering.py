@@ -118,9 +118,12 @@ def flashes_of(request: Request) -> list[Flash]:
     """Return what has just been done; what does not read as such is passed over."""
     try:
         said = json.loads(urlsafe_b64decode(request.cookies.get(FLASH, "").encode()) or b"[]")
-        return [Flash(str(level), str(text)) for level, text in said]
-    except (NotBase64, ValueError, TypeError):
+        flashes = [Flash(str(level), str(text)) for level, text in said]
+        "".join(flash.text + flash.level for flash in flashes).encode()  # half a character cannot be shown
+    except (NotBase64, ValueError, TypeError, RecursionError):
         return []
+    else:
+        return flashes
 
 
 # Static files ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, true
 
 from rules.facts import OfficeKind
 from store.sandbox import COLUMNS as KEPT
@@ -38,7 +38,9 @@ def messages_in(scope: Scope) -> ColumnElement[bool]:
     if scope.climbed_only:
         heads = offices.c.kind.in_([OfficeKind.DIRECTORS, OfficeKind.MUNICIPAL])
         municipal = select(offices.c.id).where(offices.c.kind == OfficeKind.MUNICIPAL).scalar_subquery()
-        granted.append(_contacts_of(or_(heads, offices.c.parent == municipal)))
+        # Towns hang under the municipal office too: what they are told, of single deputies, is theirs.
+        departments = and_(offices.c.kind == OfficeKind.DEPARTMENT, offices.c.parent == municipal)
+        granted.append(_contacts_of(or_(heads, departments)))
     if scope.deputy:
         granted.append(messages.c.person == f"deputy:{scope.deputy}")
     return or_(*granted)

@@ -59,7 +59,7 @@ class Browser:
         with house.engine.begin() as connection:
             made = Account(id=self.account, name=f"用户{self.account}", role=Role(role), created_at=at, **of)
             accounts.add(connection, made, PASSWORD, actor="test")
-            secret = sessions.begin(connection, self.account, at=at, lives=sessions.IDLE)
+            self.secret = secret = sessions.begin(connection, self.account, at=at, lives=sessions.IDLE)
         self.client = TestClient(app, base_url=BASE, follow_redirects=False, cookies={SESSION: secret})
         with house.engine.begin() as connection:
             session = sessions.of_secret(connection, secret, at)

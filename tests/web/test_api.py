@@ -56,6 +56,11 @@ def rows(house, table):
         return list(facts.load(connection, table))
 
 
+def test_a_filter_that_is_given_twice_is_refused(writer):
+    answer = writer.client.get("/matters?town=T1&town=T2")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "given more than once: town")
+
+
 # Writing -----------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import date
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -35,7 +35,15 @@ from web.api.problems import READING, documented
 
 LARGEST_ID: Final = 2**31 - 1
 
-router = APIRouter(responses=documented(*READING))
+
+def _each_once(request: Request) -> None:
+    """Refuse a filter that is given twice: of two towns one would count, and nobody would know which."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise HTTPException(422, f"given more than once: {', '.join(twice)}"[:200])
+
+
+router = APIRouter(responses=documented(*READING), dependencies=[Depends(_each_once)])
 
 
 def _services(request: Request) -> Services:
@@ -143,6 +151,7 @@ def _day_and_id(cursor: str | None) -> tuple[date, str] | None:
     match _place(cursor):
         case [str(day), str(ident)] if "\x00" not in ident:
             try:
+                ident.encode()  # half a character, as JSON may hold one, is nothing to ask a database for
                 return date.fromisoformat(day), ident
             except ValueError:
                 pass
@@ -153,7 +162,7 @@ def _number(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     match _place(cursor):
-        case [int(number)] if 0 <= number <= LARGEST_ID:
+        case [int(number)] if 0 <= number <= LARGEST_ID and not isinstance(number, bool):
             return number
     raise _wrong_cursor()
 

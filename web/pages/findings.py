@@ -70,10 +70,11 @@ _coverage: Final = Coverage()
 
 
 def gaps(look: Look) -> Covered:
-    """Return the gaps that the viewer is shown: a town's own; the others all."""
+    """Return the gaps that the viewer is shown: a town's own; operators and the municipality all."""
     covered = _coverage.of(look)
-    mine = look.scope.towns
-    return Covered(covered.at, [gap for gap in covered.found if not mine or gap.town in mine])
+    scope = look.scope
+    sees_all = scope.everything or scope.climbed_only
+    return Covered(covered.at, [gap for gap in covered.found if sees_all or gap.town in scope.towns])
 
 
 def index(request: Request) -> Response:

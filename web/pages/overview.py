@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from rules.facts import OfficeKind
 from rules.matters import MatterKind, Status
 from store import outbox
 from store.accounts import Role
@@ -17,7 +16,7 @@ from store.views import matters, messages, work
 from store.views.matters import Light, MatterFilter
 from store.views.paging import Slice
 from web.pages.counts import counted
-from web.pages.frame import SUPERVISORS, Look, looking
+from web.pages.frame import SUPERVISORS, Look, looking, towns_of
 from web.rendering import redirect
 from web.viewers import require_role, viewer_of
 
@@ -101,8 +100,8 @@ def _show(look: Look) -> Response:
 
 
 def _town_offices(look: Look) -> list[TownLight]:
-    mine = look.scope.towns
-    towns = [o for o in look.house.offices.values() if o.kind is OfficeKind.TOWN and (not mine or o.id in mine)]
+    mine = {town for town, _ in towns_of(look)}
+    towns = [o for o in look.house.offices.values() if o.id in mine]
     return [TownLight(o.id, o.name, PLACES.get(o.id, ""), GREEN, 0, 0, {}) for o in towns]
 
 

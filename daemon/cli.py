@@ -238,12 +238,13 @@ def import_(path: Path, skip_bad: Path | None, as_json: bool) -> None:  # noqa: 
 @as_json_option
 def check(path: Path, as_json: bool) -> None:  # noqa: FBT001
     """Check a record without writing anything."""
-    from daemon.records import check_record
+    from daemon.records import check_record, where_they_are
 
     checked = check_record(path)
     facts = {kind: [fault.as_json() for fault in getattr(checked, kind)] for kind in ("faults", "warnings")}
-    lines = [*map(str, checked.faults), *(f"warning: {warning}" for warning in checked.warnings)]
-    say([*lines, _many(len(checked.faults), "fault")], facts, as_json=as_json)
+    faults = [*map(str, checked.faults), *where_they_are(checked.faults)]
+    warnings = (f"warning: {warning}" for warning in checked.warnings)
+    say([*faults, *warnings, _many(len(checked.faults), "fault")], facts, as_json=as_json)
     if checked.faults:
         raise SystemExit(BAD_INPUT)
 

@@ -4,9 +4,11 @@ Callers: daemon/cli (import, check, simulate).
 """
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -18,9 +20,13 @@ from config.services import Services
 from config.settings import Settings, load_settings
 from intake.checking import Checked, check
 from intake.examining import Progress as Report
+from intake.faults import Fault
 from intake.importing import ImportReport, import_record
 from rules.policy import Policy
 from store.engine import reading
+
+FEW: Final = 20
+MOST_COLUMNS: Final = 20
 
 
 @contextmanager
@@ -62,9 +68,22 @@ def import_with_progress(services: Services, path: Path, skip_bad: Path | None) 
         )
 
 
+def where_they_are(faults: Sequence[Fault]) -> Iterator[str]:
+    """Tell how many faults each column has, if they are too many to be taken in line by line."""
+    if len(faults) <= FEW:
+        return
+    counts = Counter((fault.place, fault.heading) for fault in faults).most_common()
+    yield "where they are:"
+    for (place, heading), count in counts[:MOST_COLUMNS]:
+        yield f"{count:>9,} in {place}{f', column {heading}' if heading else ''}"
+    if left := sum(count for _, count in counts[MOST_COLUMNS:]):
+        yield f"{left:>9,} in other columns"
+
+
 def import_lines(report: ImportReport, skip_bad: Path | None) -> Iterator[str]:
     """Tell people what an import did."""
     yield from map(str, report.faults)
+    yield from where_they_are(report.faults)
     yield from (f"warning: {warning}" for warning in report.warnings)
     if report.is_written:
         yield f"{report.added} rows added, {report.changed} changed, {report.same} the same"

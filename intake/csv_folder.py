@@ -1,6 +1,7 @@
 """Which tables does a folder of CSV files hold, and what stands in their rows?
 
-Source: INTERFACES "The record". Caller: reading.py.
+An apostrophe before what looks like a formula is taken away: an export has put it there (exporting.py). Source:
+INTERFACES "The record". Caller: reading.py.
 """
 
 import csv
@@ -15,8 +16,10 @@ from intake.columns import Table
 from intake.encoding import Encodings
 from intake.faults import Where
 from intake.sources import Broken, Cells, Meter, Naming, Source, add_sheet
+from templates.texts import MARK, as_was
 
 CELL_LIMIT: Final = 1 << 20
+CHUNK: Final = 1 << 20
 
 
 def open_folder(folder: Path) -> Source:
@@ -36,8 +39,9 @@ def _open_csv(file: Path, table: Table, source: Source, encodings: Encodings) ->
     source.meter.total += file.stat().st_size
     try:
         refuse_endless_line(file)
+        rows = _unmarked if _has_marks(file) else _csv_rows
         encoding = encodings.of(file)
-        header_row, headings = next(_csv_rows(file, encoding, table.name, source.meter), (0, ()))
+        header_row, headings = next(rows(file, encoding, table.name, source.meter), (0, ()))
     except Broken as err:
         source.faults.append(where.fault(err.row, "", "", err.problem))
         source.unreadable.add(table.name)
@@ -48,11 +52,23 @@ def _open_csv(file: Path, table: Table, source: Source, encodings: Encodings) ->
         file.name,
         header_row,
         headings,
-        partial(_csv_rows, file, encoding, table.name, source.meter),
+        partial(rows, file, encoding, table.name, source.meter),
     )
 
 
-def _csv_rows(file: Path, encoding: str, table: str, meter: Meter) -> Iterator[tuple[int, Cells]]:
+def _has_marks(file: Path) -> bool:
+    """Say whether there is an apostrophe in the file: the byte is part of no other character."""
+    with file.open("rb") as raw:
+        return any(MARK.encode() in chunk for chunk in iter(partial(raw.read, CHUNK), b""))
+
+
+def _unmarked(file: Path, encoding: str, table: str, meter: Meter) -> Iterator[tuple[int, Cells]]:
+    """Yield the rows as they were before `inert` marked what looks like a formula."""
+    for number, cells in _csv_rows(file, encoding, table, meter):
+        yield number, [as_was(cell) for cell in cells]
+
+
+def _csv_rows(file: Path, encoding: str, table: str, meter: Meter) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a file from its headings on, numbered as in a spreadsheet; blank lines count."""
     # Rows are counted by the reader's records, not its lines: a cell may hold line breaks.
     csv.field_size_limit(CELL_LIMIT)

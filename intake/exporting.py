@@ -1,6 +1,7 @@
 """How does the record go out, so that bringing it in again gives the same?
 
-CSV in UTF-8 or one workbook, in English or Chinese. A text never becomes a formula, whatever it begins with.
+CSV in UTF-8 or one workbook, in English or Chinese. A text never becomes a formula, whatever it begins with: in CSV an
+apostrophe goes before it, which an import takes away.
 Source: INTERFACES "The record". Callers: `duban export`, demo data, tests.
 """
 
@@ -19,11 +20,13 @@ from intake.columns import TABLES, Column, Table
 from intake.values import Count, Day, Instant, Language
 from rules.facts import SHANGHAI, Record, Row
 from store import facts
+from templates.texts import LOOKS_LIKE_CODE, inert
 
 #: since then the clocks of Shanghai have not been changed: a local time says which instant it is
 STEADY_SINCE: Final = 1992
 MILLISECOND: Final = 1_000  #: microseconds; a spreadsheet keeps no less
-LOOKS_LIKE_CODE: Final = ("=", "#")
+#: and what openpyxl takes for a formula's error
+LOOKS_LIKE_MORE: Final = (*LOOKS_LIKE_CODE, "#")
 
 
 def export_record(connection: Connection, folder: Path, language: Language = "en") -> None:
@@ -67,7 +70,7 @@ def _write_csv(folder: Path, table: Table, rows: Iterable[Row], language: Langua
 def _lines(table: Table, rows: Iterable[Row], language: Language) -> Iterator[list[str]]:
     columns = [(column, column.field) for column in table.columns]
     for row in rows:
-        yield [written(column, getattr(row, field), language) for column, field in columns]
+        yield [inert(written(column, getattr(row, field), language)) for column, field in columns]
 
 
 def written(column: Column, value: object, language: Language = "en") -> str:
@@ -91,10 +94,11 @@ def _cell(sheet: WriteOnlyWorksheet, column: Column, value: object, language: La
     elif isinstance(column.cell, Count):
         return value
     text = written(column, value, language)
-    if not text.startswith(LOOKS_LIKE_CODE):
+    if not text.startswith(LOOKS_LIKE_MORE):
         return text or None
     cell: Cell = WriteOnlyCell(sheet, value=text)
     cell.data_type = "s"
+    cell.quotePrefix = True  # it stays a text when somebody edits it
     return cell
 
 

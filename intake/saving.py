@@ -1,7 +1,8 @@
 """Where do the rows go that `--skip-bad` leaves out?
 
 Into CSV files of the same format, each row with the reason in a column `why`: mended there, they can be
-imported as they are. Source: INTERFACES "The record". Caller: importing.py.
+imported as they are. As in an export, no cell begins like a formula. Source: INTERFACES "The record".
+Caller: importing.py.
 """
 
 import csv
@@ -14,6 +15,7 @@ from intake.columns import TABLES, WHY
 from intake.faults import Fault
 from intake.sources import Cells, Sheet
 from intake.values import as_text
+from templates.texts import inert
 
 PART: Final = ".part"
 
@@ -40,7 +42,7 @@ class Refuse:
     def add(self, table: str, cells: Cells, faults: Iterable[Fault]) -> None:
         """Save one row."""
         writer = self._writer(table)
-        why = "; ".join(reason(fault) for fault in faults)
+        why = inert("; ".join(reason(fault) for fault in faults))
         writer.writerow([*self._without_why(table, cells), why])
         self.count += 1
 
@@ -55,7 +57,7 @@ class Refuse:
         headings = self._sheets[table].headings
         cells = [*cells, *[None] * (len(headings) - len(cells))]
         old = {i for i, name in enumerate(headings) if name.lower() == WHY}
-        return ["" if cell is None else as_text(cell) for i, cell in enumerate(cells) if i not in old]
+        return ["" if cell is None else inert(as_text(cell)) for i, cell in enumerate(cells) if i not in old]
 
     def _writer(self, table: str) -> _Writer:
         if table not in self._files:

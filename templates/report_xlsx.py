@@ -16,6 +16,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from templates.reports import Cell, Column, Form, ReportTable, ReportView
+from templates.texts import LOOKS_LIKE_CODE
 
 FORMATS: Final = {Form.WORDS: "@", Form.COUNT: "#,##0", Form.RATE: "0.0%"}
 HEAD: Final = PatternFill("solid", fgColor="DCE6F1")
@@ -76,7 +77,7 @@ def _put(sheet: Worksheet, row: int, column: int, value: Cell) -> SheetCell:
     assert isinstance(cell, SheetCell)  # noqa: S101 - nothing is merged
     if isinstance(value, str):
         cell.data_type = "s"
-        cell.quotePrefix = value[:1] in "=+-@"
+        cell.quotePrefix = value.startswith(LOOKS_LIKE_CODE)
     return cell
 
 

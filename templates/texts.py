@@ -1,7 +1,8 @@
 """Which characters may leave the house, and how long is a text?
 
 Names of people, offices and projects come from the record and may hold anything. Rules: R5.10. Source for
-lengths: 70 UTF-16 units make one SMS, beyond that 67 a segment, the signature included.
+lengths: 70 UTF-16 units make one SMS, beyond that 67 a segment, the signature included. Source for formulas: OWASP,
+"CSV injection". Callers: all that puts names into messages, tables and workbooks.
 """
 
 import unicodedata
@@ -16,6 +17,9 @@ ELLIPSIS: Final = "…"
 UNWANTED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 #: a 【】 in a text would pass for a second signature
 BRACKETS: Final = str.maketrans("【】", "〔〕")
+#: what a spreadsheet takes for the beginning of a formula, in full width too, also after a tab or a line's end
+LOOKS_LIKE_CODE: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+MARK: Final = "'"
 
 
 def units(text: str) -> int:
@@ -50,6 +54,24 @@ def cut(text: str, most: int) -> str:
     while units(kept) > room:
         kept = kept[:-1]
     return kept.rstrip() + ELLIPSIS
+
+
+def inert(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula; `as_was` gives back what it was.
+
+    >>> inert("=cmd()"), inert("道路"), inert("-1"), inert("'=x")
+    ("'=cmd()", '道路', "'-1", "''=x")
+    """
+    return f"{MARK}{text}" if text.lstrip(MARK).startswith(LOOKS_LIKE_CODE) else text
+
+
+def as_was(text: str) -> str:
+    """Return the text that `inert` was given; one that it would never return stays as it is.
+
+    >>> as_was("'=cmd()"), as_was("''=x"), as_was("=x"), as_was("'90s")
+    ('=cmd()', "'=x", '=x', "'90s")
+    """
+    return text[1:] if text.startswith(MARK) and text.lstrip(MARK).startswith(LOOKS_LIKE_CODE) else text
 
 
 @lru_cache(maxsize=16_384)

@@ -43,7 +43,27 @@ from tests.intake.records import checked
 
 LETTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff\u2028\u2029")
 FORMULAS = st.sampled_from(
-    ["=1+1", "+1", "-1", "@A1", "#REF!", "#N/A", "=", "'=x", '"', ",", "1e5", "007", "TRUE", "_x000D_"]
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@A1",
+        "#REF!",
+        "#N/A",
+        "=",
+        "'=x",
+        "''=",
+        "'",
+        "''",
+        "'-1",
+        "＝1",
+        '"',
+        ",",
+        "1e5",
+        "007",
+        "TRUE",
+        "_x000D_",
+    ]
 )
 IDS = st.text(LETTERS, min_size=1, max_size=8).map(str.strip).filter(bool) | FORMULAS
 TEXTS = (st.text(LETTERS | st.just("\n"), max_size=30).map(str.strip) | FORMULAS).filter(bool)
@@ -290,16 +310,17 @@ def test_what_is_written_as_a_workbook_comes_back(record, language, tmp_path_fac
     same(path, record)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+86", "-1", "@SUM(A1)", "=HYPERLINK(1)", "#N/A"])
+@pytest.mark.parametrize("text", ["=1+1", "+86", "-1", "@SUM(A1)", "=HYPERLINK(1)", "＝1", "#N/A"])
 def test_a_text_is_never_a_formula(tmp_path, text):
     record = Record(offices=TREE, deputies=(Deputy(id="DA", name=text),))
     write_record(record, tmp_path / "csv")
     with (tmp_path / "csv" / "deputies.csv").open(encoding="utf-8", newline="") as file:
-        assert list(csv.reader(file))[1][1] == text
+        assert list(csv.reader(file))[1][1] == (text if text.startswith("#") else f"'{text}")
+    same(tmp_path / "csv", record)
     write_workbook(record, tmp_path / "record.xlsx")
     book = load_workbook(tmp_path / "record.xlsx")
     cell = book["deputies"]["B2"]
-    assert (cell.value, cell.data_type) == (text, "s")
+    assert (cell.value, cell.data_type, cell.quotePrefix) == (text, "s", True)
 
 
 def test_a_workbook_holds_real_dates_and_numbers(tmp_path):

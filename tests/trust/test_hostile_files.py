@@ -136,6 +136,28 @@ def test_ten_thousand_malformed_rows_get_a_line_each(tmp_path):
     assert told["megabytes"] < MOST_MB
 
 
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_whoever_has_many_faults_is_told_where_they_are(tmp_path, monkeypatch, command):
+    """The last lines on the screen: nobody reads thirty thousand."""
+    monkeypatch.setenv("DUBAN_DATABASE_URL", f"sqlite:///{tmp_path / 'duban.db'}")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "deputies.csv").write_text(hostile.malformed(3_000) + "D1,,\n", encoding="utf-8")
+    answer = typed(command, tmp_path / "in")
+    lines = answer.out.splitlines()
+    assert answer.status == 2
+    assert len([line for line in lines if line.startswith("deputies.csv, row")]) == 3_002
+    told = lines[lines.index("where they are:") + 1 :][:3]
+    assert told == [f"{count:>9,} in deputies.csv, column {name}" for count, name in COUNTED]
+
+
+COUNTED = [(3_000, "mobile"), (1, "id"), (1, "name")]
+
+
+def test_few_faults_are_not_summed_up(tmp_path):
+    (tmp_path / "deputies.csv").write_text(hostile.malformed(20), encoding="utf-8")
+    assert "where they are:" not in typed("check", tmp_path).out
+
+
 def test_a_workbook_in_order_is_read(tmp_path):
     told = checked(hostile.workbook(tmp_path / "x.xlsx", {}))[tmp_path / "x.xlsx"]
     assert told["count"] == 0

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from store.views.paging import Slice
+from templates.texts import LOOKS_LIKE_CODE, inert
 from web.pages.frame import asked, asked_page, moment
 
 T = TypeVar("T")
@@ -24,8 +25,6 @@ Columns = Sequence[tuple[str, Callable[[T], object]]]
 
 FORMATS: Final = ("csv", "xlsx")
 MOST_ROWS: Final = 10_000
-#: what a spreadsheet takes for the beginning of a formula, also after a tab or a line's end
-LOOKS_LIKE_CODE: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: what XML cannot hold
 UNPRINTABLE: Final = dict.fromkeys([*range(9), 11, 12, *range(14, 32)])
 TYPES: Final = {
@@ -62,15 +61,6 @@ def _plain(value: object) -> str | int | date:
     if isinstance(value, (int, date)):
         return value
     return str(value).translate(UNPRINTABLE)
-
-
-def inert(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula.
-
-    >>> inert("=cmd()"), inert("道路"), inert("-1")
-    ("'=cmd()", '道路', "'-1")
-    """
-    return f"'{text}" if text.startswith(LOOKS_LIKE_CODE) else text
 
 
 def _csv(headings: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes:

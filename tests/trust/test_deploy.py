@@ -5,20 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
-from sqlalchemy import Engine, make_url, text
-from sqlalchemy.exc import DBAPIError
 
 from config.settings import VARIABLES, load_settings
 from daemon.cli import main
-from store import audit
-from store.engine import make_engine, reading
-from tests.store.databases import with_schema
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "deploy" / "systemd"
@@ -150,71 +142,6 @@ def test_systemd_finds_no_fault_in_the_units(tmp_path):
     if "Failed to" in found.stderr and "duban" not in found.stderr:
         pytest.skip(f"systemd-analyze does not run here: {found.stderr.strip()}")
     assert (found.returncode, [line for line in found.stderr.splitlines() if "duban" in line]) == (0, [])
-
-
-# The role that adds only -------------------------------------------------------------------
-
-
-@pytest.fixture
-def as_service(fresh_postgres_url) -> Iterator[Engine]:
-    """A database with the roles of deploy/postgres-roles.sql, opened as the services do."""
-    with_schema(fresh_postgres_url)
-    url = make_url(fresh_postgres_url)
-    script = (ROOT / "deploy" / "postgres-roles.sql").read_text(encoding="utf-8")
-    with psycopg.connect(
-        host=url.query["host"], user="postgres", dbname=url.database, autocommit=True
-    ) as administrator:
-        administrator.execute(script.encode())
-        administrator.execute(script.encode())  # once more, as after an update
-    engine = make_engine(url.set(username="duban").render_as_string(hide_password=False))
-    audit.use_key(engine, lambda: b"k" * 32)
-    yield engine
-    engine.dispose()
-    with psycopg.connect(
-        host=url.query["host"], user="postgres", dbname=url.database, autocommit=True
-    ) as administrator:
-        for role in (b"duban", b"duban_owner"):
-            administrator.execute(b"DROP OWNED BY " + role + b" CASCADE")
-            administrator.execute(b"DROP ROLE " + role)
-
-
-NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
-
-
-def test_the_role_of_the_services_adds_to_the_trail_and_reads_it(as_service):
-    for number in range(2):
-        with as_service.begin() as connection:
-            audit.append(connection, at=NOW, actor="operator:root", action="retry", subject=f"notice:{number}")
-    with reading(as_service) as connection:
-        verdict = audit.verify(connection, [b"k" * 32])
-    assert (verdict.is_sound, verdict.sealed) == (True, 2)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE audit SET actor = 'nobody'",
-        "DELETE FROM audit",
-        "TRUNCATE audit",
-        "DROP TRIGGER audit_unchanged ON audit",
-        "ALTER TABLE audit DISABLE TRIGGER ALL",
-        "DROP FUNCTION audit_unchanged() CASCADE",
-        "DROP TABLE audit",
-        "SET session_replication_role = replica",
-        "UPDATE alembic_version SET version_num = '0000'",
-        "CREATE TABLE public.audit2 (seq int)",
-        "SET ROLE duban_owner",
-    ],
-)
-def test_the_role_of_the_services_can_do_nothing_else_to_the_trail(as_service, statement):
-    with pytest.raises(DBAPIError, match=r"permission denied|must be owner"), as_service.begin() as connection:
-        connection.execute(text(statement))
-
-
-def test_the_role_of_the_services_writes_facts_and_their_marks(as_service):
-    with as_service.begin() as connection:
-        connection.execute(text("INSERT INTO deputies (id, name, channels) VALUES ('D1', '某', 'sms')"))
-        assert connection.execute(text("SELECT count(*) FROM stale")).scalar() == 1
 
 
 # What duban is made of ---------------------------------------------------------------------

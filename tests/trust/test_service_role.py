@@ -5,12 +5,9 @@ deploy/postgres-roles.sql, applied to a real PostgreSQL.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from starlette.testclient import TestClient
 
@@ -20,32 +17,12 @@ from store.engine import make_engine, reading
 from store.schema import metadata
 from tests.actors.installations import Installation
 from tests.daemon.conftest import CASES, opened, typed
-from tests.store.databases import with_schema
 from tests.web.browsers import BASE, NOW, Browser, small_record
 from tests.web.test_api import VISIT, Program
 from tests.web.test_webhooks import Twilio, give_numbers
 from web.app import make_app
 
-ROOT = Path(__file__).parents[2]
 KEY = "k" * 32
-
-
-@pytest.fixture
-def service_url(fresh_postgres_url) -> Iterator[str]:
-    """A database with the roles of deploy/postgres-roles.sql: its address as the services open it."""
-    with_schema(fresh_postgres_url)
-    url = make_url(fresh_postgres_url)
-    script = (ROOT / "deploy" / "postgres-roles.sql").read_text(encoding="utf-8")
-
-    def administer(*statements: str) -> None:
-        where = {"host": str(url.query["host"]), "user": "postgres", "dbname": url.database}
-        with psycopg.connect(**where, autocommit=True) as administrator:
-            for statement in statements:
-                administrator.execute(statement.encode())
-
-    administer(script, script)  # once more, as after an update
-    yield url.set(username="duban").render_as_string(hide_password=False)
-    administer(*(f"DROP OWNED BY {r} CASCADE; DROP ROLE {r}" for r in ("duban", "duban_owner")))
 
 
 @pytest.fixture

@@ -448,6 +448,7 @@ CHECKS = [
     "calendar",
     "clock",
     "outbox",
+    "trail",
     "coverage",
 ]
 

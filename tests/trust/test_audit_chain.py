@@ -4,16 +4,22 @@ The forger of these tests may write whatever he likes to the database, triggers 
 """
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 
+from actors.watching import watch
+from config.settings import load_settings
+from daemon.doctor import _trail
 from store import audit, installation
 from store.audit import BEYOND_HEAD, CHANGED, CUT, GONE, OTHER_KEY, UNSEALED, Checkpoint, Finding
 from store.engine import reading
 from store.migrating import hang_triggers
 from store.schema import audit as trail
+from tests.actors.installations import Installation
+from tests.rules.builders import at
 
 NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
 KEY = b"k" * 32
@@ -267,6 +273,33 @@ def test_entries_added_at_once_make_one_chain(keyed):
     verdict = verified(keyed)
     assert verdict.is_sound
     assert verdict.sealed == 20
+
+
+def test_the_days_checkpoint_goes_to_two_people_and_shows_what_the_head_hides(keyed):
+    office = Installation(keyed, start=date(2026, 3, 30))
+    keepers = ["first@example.cn", "second@example.cn"]
+    office.services.settings = office.services.settings.model_copy(update={"operator_email": ", ".join(keepers)})
+    add(keyed, ENTRIES)
+    office.clock.instant = at("03-31 09:20")
+    assert watch(office.services, office.desks) is not None
+    assert watch(office.services, office.desks) is None  # once a day
+    office.send_due()
+    letters = office.sandbox("email")
+    assert [letter.address for letter in letters] == keepers
+
+    set_head_back_to(keyed, 4)
+    forge(keyed, delete(trail).where(trail.c.seq > 4))
+    assert told(keyed) == []
+    for letter in letters:
+        (doubt,) = told(keyed, checkpoints=[Checkpoint.parse(letter.body)])
+        assert doubt == "entry 6 of the checkpoint is not there: the trail was cut off before it"
+
+
+@pytest.mark.parametrize(("keepers", "is_well"), [("", False), ("a@b.cn", False), ("a@b.cn,c@d.cn", True)])
+def test_doctor_asks_for_two_keepers_of_the_checkpoint(connection, keepers, is_well):
+    settings = load_settings({"DUBAN_EMAIL": "smtp", "DUBAN_OPERATOR_EMAIL": keepers}, sends=False)
+    services = SimpleNamespace(settings=settings)
+    assert _trail(connection, services).well is is_well
 
 
 def test_a_finding_names_its_entries():

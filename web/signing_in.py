@@ -90,8 +90,10 @@ def do_sign_in(request: Request) -> Response:
     keys = (f"account:{hash_of(account)}", f"address:{request.client.host if request.client else ''}")
     now = services.clock.now()
     since = now - in_real_time(services, WINDOW)
+    # Committed before anybody counts: of tries that come all at once each sees all the others.
     with services.engine.begin() as connection:
         noted = sessions.note_try(connection, keys, now, since)
+    with services.engine.begin() as connection:
         is_too_many = _is_too_many(connection, keys, since)
         if is_too_many:
             sessions.forget_tries(connection, noted)

@@ -1,8 +1,11 @@
 """Does the web process do the same on SQLite and PostgreSQL? One way through each of its parts."""
 
+import threading
+
 import pytest
 from starlette.testclient import TestClient
 
+from store import accounts
 from tests.actors.installations import Installation
 from tests.web.browsers import BASE, NOW, PASSWORD, Browser, csrf_in, small_record
 from tests.web.test_api import VISIT, Program
@@ -54,3 +57,24 @@ def test_a_reply_acknowledges_and_the_numbers_tell(house):
     client = TestClient(make_app(house.services, house.desks), base_url=BASE)
     assert numbers(client)["duban_replies", "acknowledge", "acknowledged"] == 1
     assert client.get("/readyz").json()["reasons"] == []
+
+
+def test_tries_that_come_all_at_once_are_counted_like_those_one_by_one(house, app, monkeypatch):
+    """Each is on record before it is judged, or a crowd would be judged before anybody counted it."""
+    Browser(house, app, "operator", account="chen")
+    judged = []
+    monkeypatch.setattr(accounts, "holds", lambda *_: judged.append(1) or False)
+    gate = threading.Barrier(4 * TRIES_PER_ACCOUNT)
+
+    def guess():
+        client = TestClient(app, base_url=BASE, follow_redirects=False)
+        data = {"csrf": csrf_in(client.get("/sign-in").text), "account": "chen", "password": "wrong wrong"}
+        gate.wait()
+        client.post("/sign-in", data=data)
+
+    crowd = [threading.Thread(target=guess) for _ in range(gate.parties)]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
+    assert len(judged) <= TRIES_PER_ACCOUNT

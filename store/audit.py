@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Engine, func, insert, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, text, true
+from sqlalchemy.exc import DataError
 
 from store import installation
 from store.schema import audit
@@ -26,7 +27,9 @@ HEAD: Final = "audit_head"  #: the last sealed entry, as a checkpoint
 APPENDING: Final = 8632  #: lock that one transaction holds from its first entry to its end
 BATCH: Final = 2000
 START: Final = "start"  #: what stands before the first entry
-CHECKPOINT: Final = re.compile(r"duban-audit:(?P<seq>\d+):(?P<count>\d+):(?P<mac>[0-9a-f]{8}\.[0-9a-f]{64})")
+#: what a spoilt cell brings about, in the driver, in SQLAlchemy or here
+UNREADABLE_ERRORS: Final = (ValueError, TypeError, LookupError, AttributeError, OverflowError, DataError)
+CHECKPOINT: Final = re.compile(r"duban-audit:(?P<seq>\d{1,18}):(?P<count>\d{1,18}):(?P<mac>[0-9a-f]{8}\.[0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ def _words(before: str, entry: Mapping[str, Any]) -> bytes:
 GONE: Final = "gone: removed from the trail"
 CHANGED: Final = "not as sealed: changed, moved, or put in afterwards"
 UNSEALED: Final = "without a seal after sealed ones: not added by duban, or by one without the key"
+UNREADABLE: Final = "cannot be read: changed by a hand that knows no dates, or no JSON"
+BEFORE_FIRST: Final = "before the first: not added by duban"
 OTHER_KEY: Final = "sealed with a key that is not here"
 CUT: Final = "gone: cut off the end of the trail"
 BEYOND_HEAD: Final = "beyond the head: not added by duban, or the head has been set back"
@@ -193,16 +198,19 @@ def verify(connection: Connection, keys: Sequence[bytes], checkpoints: Sequence[
     seen: dict[int, Checkpoint] = {}
     wanted = {known.seq for known in (*checkpoints, *([head] if head else []))}
     before, place = START, 0
-    for entry in _entries(connection):
+    for entry in _entries_as_they_are(connection):
         verdict.entries += 1
         mac, seq = entry["mac"], entry["seq"]
+        if seq < 1:
+            verdict.note(BEFORE_FIRST, seq)
+            continue
         has_gap = seq != place + 1 and (mac or verdict.sealed)
         if has_gap:
             verdict.note(GONE, place + 1, seq - 1)
         if mac is None:
             if verdict.sealed:
                 verdict.note(UNSEALED, seq)
-            before = _covered(before, entry)
+            before = _if_readable(partial(_covered, before, entry)) or START
         else:
             if not has_gap:
                 _check_seal(verdict, by_name, before, entry)
@@ -217,17 +225,61 @@ def verify(connection: Connection, keys: Sequence[bytes], checkpoints: Sequence[
     return verdict
 
 
-def _entries(connection: Connection, *, after: int = 0) -> Iterator[dict[str, Any]]:
-    query = select(audit).where(audit.c.seq > after).order_by(audit.c.seq)
-    for entry in connection.execute(query, execution_options={"yield_per": BATCH}).mappings():
-        yield dict(entry)
+def _entries(connection: Connection, *, after: int | None) -> Iterator[dict[str, Any]]:
+    query = select(audit).where(_comes_after(after)).order_by(audit.c.seq)
+    with connection.execute(query, execution_options={"yield_per": BATCH}) as found:
+        for entry in found.mappings():
+            yield dict(entry)
+
+
+def _comes_after(seq: int | None) -> ColumnElement[bool]:
+    return true() if seq is None else audit.c.seq > seq
+
+
+def _entries_as_they_are(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield all entries, also those that cannot be read: whoever has spoilt one must not end the walk there.
+
+    Such a one comes with its number and its seal alone.
+    """
+    place: int | None = None
+    while True:
+        try:
+            for entry in _entries(connection, after=place):
+                yield entry
+                place = entry["seq"]
+        except UNREADABLE_ERRORS:
+            for entry in _one_by_one(connection, place):
+                yield entry
+                place = entry["seq"]
+        else:
+            return
+
+
+def _one_by_one(connection: Connection, after: int | None) -> Iterator[dict[str, Any]]:
+    query = select(audit.c.seq, audit.c.mac).where(_comes_after(after)).order_by(audit.c.seq).limit(BATCH)
+    for bare in connection.execute(query).mappings().all():
+        try:
+            yield dict(connection.execute(select(audit).where(audit.c.seq == bare["seq"])).mappings().one())
+        except UNREADABLE_ERRORS:
+            yield dict(bare)
+
+
+def _if_readable(make: Callable[[], str]) -> str | None:
+    try:
+        return make()
+    except UNREADABLE_ERRORS:
+        return None
 
 
 def _check_seal(verdict: Verdict, keys: Mapping[str, bytes], before: str, entry: Mapping[str, Any]) -> None:
     name = entry["mac"].partition(".")[0]
     if name not in keys:
         verdict.note(f"{OTHER_KEY} ({name})", entry["seq"])
-    elif not hmac.compare_digest(seal(keys[name], before, entry), entry["mac"]):
+        return
+    wanted = _if_readable(partial(seal, keys[name], before, entry))
+    if wanted is None:
+        verdict.note(UNREADABLE, entry["seq"])
+    elif not hmac.compare_digest(wanted.encode(), entry["mac"].encode("utf-8", "replace")):
         verdict.note(CHANGED, entry["seq"])
 
 

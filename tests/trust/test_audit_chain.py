@@ -14,7 +14,18 @@ from actors.watching import watch
 from config.settings import load_settings
 from daemon.doctor import _trail
 from store import audit, installation
-from store.audit import BEYOND_HEAD, CHANGED, CUT, GONE, OTHER_KEY, UNSEALED, Checkpoint, Finding
+from store.audit import (
+    BEFORE_FIRST,
+    BEYOND_HEAD,
+    CHANGED,
+    CUT,
+    GONE,
+    OTHER_KEY,
+    UNREADABLE,
+    UNSEALED,
+    Checkpoint,
+    Finding,
+)
 from store.engine import reading
 from store.migrating import hang_triggers
 from store.schema import audit as trail
@@ -112,6 +123,35 @@ def test_a_changed_entry_shows_and_only_that_one(written, change):
 def test_a_changed_seal_shows_with_the_entry_that_rests_on_it(written):
     forge(written, update(trail).where(trail.c.seq == 3).values(mac=f"{audit.key_id(KEY)}.{'0' * 64}"))
     assert told(written) == [(CHANGED, 3, 4)]
+
+
+@pytest.mark.parametrize("cell", ["at", "detail", "actor", "mac"])
+def test_an_entry_that_cannot_even_be_read_shows_and_only_that_one(written, cell):
+    """Else whoever has changed one would keep `duban audit verify` from saying so."""
+    garbage = {
+        "at": {"sqlite": "'yesterday'", "postgresql": "'infinity'"},
+        "detail": {"sqlite": "'{'", "postgresql": "'[1]'"},
+        "actor": {"sqlite": "x'ff'", "postgresql": "'字'"},
+        "mac": dict.fromkeys(("sqlite", "postgresql"), f"'{audit.key_id(KEY)}.字'"),
+    }[cell][written.dialect.name]
+    forge(written, text(f"UPDATE audit SET {cell} = {garbage} WHERE seq = 3"))
+    found = told(written)
+    assert [finding[1:] for finding in found] == [(3, 4 if cell == "mac" else 3)]
+    assert found[0][0] in (UNREADABLE, CHANGED)
+    assert verified(written).entries == ENTRIES
+
+
+def test_an_entry_before_the_first_shows(written):
+    with written.begin() as connection:
+        connection.execute(insert(trail), [forged_entry(0), forged_entry(-7)])
+    assert told(written) == [(BEFORE_FIRST, -7, -7), (BEFORE_FIRST, 0, 0)]
+
+
+@pytest.mark.parametrize("head", ["", "nonsense", f"duban-audit:{'9' * 5000}:1:{'0' * 8}.{'0' * 64}"])
+def test_a_head_that_cannot_be_read_shows(written, head):
+    with written.begin() as connection:
+        installation.put(connection, audit.HEAD, head)
+    assert told(written) == ["the head of the trail is missing: whether the end was cut off cannot be said"]
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 2), (3, 3), (3, 5)])

@@ -169,7 +169,7 @@ def test_no_route_takes_a_change_from_a_page_that_is_not_ours(house, app):
     ids = ids_of(house, THEIRS)
     forged = [
         {"data": {}},
-        {"data": {"csrf": "guessed"}},
+        {"data": {"csrf": "猜"}},
         {"data": {"csrf": other.csrf}},
         {"data": {}, "headers": {"X-CSRF-Token": other.csrf}},
         {"params": {"csrf": victim.csrf}},
@@ -180,7 +180,7 @@ def test_no_route_takes_a_change_from_a_page_that_is_not_ours(house, app):
     for path, methods in walked(app.routes):
         address = next(filled(path, ids))
         for method in MUTATING:
-            for how in forged:
+            for how in forged if method in methods else forged[:1]:
                 status = victim.client.request(method, address, **how).status_code
                 assert status in refusals(path, method, methods), (method, address, how, status)
                 tried += method in methods

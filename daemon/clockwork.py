@@ -8,6 +8,7 @@ Callers: `duban up`, `duban daemon`.
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -66,8 +67,7 @@ class Clockwork:
         """Look, have steps taken, sleep; until stopped."""
         while not self._stopping.is_set():
             try:
-                busy = self._look()
-                pause = 0.0 if busy else self._pause()
+                pause = self._look()
             except Exception:
                 # Database or broker out of reach, a row that nobody foresaw: the clock goes on, and others see the log.
                 log.exception("a look failed; looking again")
@@ -82,11 +82,11 @@ class Clockwork:
         else:
             self._ear.wait(pause)
 
-    def _look(self) -> bool:
-        """Have the next step taken if one is due; say whether there may be more at once."""
+    def _look(self) -> float:
+        """Have the next step taken if one is due; return how long to sleep until the next look, in real seconds."""
         if not self._has_lease() or not self._trusts_clock():
             self._looked = None
-            return False
+            return LOOK_S
         was_down = self._was_down()
         with reading(self._services.engine) as connection:
             desk = self._desks.of(connection)
@@ -94,6 +94,7 @@ class Clockwork:
             lags_s = None if self._services.clock.is_drill else LAG_S
             plan = plan_next(connection, desk, now, was_down=was_down, lags_s=lags_s)
             watches = not self._services.clock.is_drill and is_time_to_watch(connection, desk, now)
+            coming = next_instant(connection, desk)
         self._looked = time.monotonic()
         watchdog.tell(watchdog.ALIVE)
         if plan is not None:
@@ -102,8 +103,13 @@ class Clockwork:
             self._bells.watch.send()
             self._stopping.wait(FAILED_S)
         self._sweep()
+        if plan is None:
+            return self._until(coming)
+        if self._services.clock.is_drill or plan.holds_round or plan.makes_digests:
+            return 0.0
         # Marks of a long import that has not committed stay: looking again and again would not take them.
-        return plan is not None and (self._services.clock.is_drill or plan.holds_round or plan.makes_digests)
+        with reading(self._services.engine) as connection:
+            return self._until(next_instant(connection, self._desks.of(connection)))
 
     def _has_lease(self) -> bool:
         """Take or renew the lease, now and then; a daemon that is alone needs none."""
@@ -136,7 +142,7 @@ class Clockwork:
         with reading(self._services.engine) as connection:
             held = outbox.held_because(connection) or ""
             done_to = installation.get(connection, CURSOR)
-            known = cursor(connection, self._desks.of(connection)) if done_to else None
+            known = datetime.fromisoformat(done_to) if done_to else None
             doubt = self._guard.doubt(known, self._services.lease_now(connection))
         if self._is_in_doubt and not held.startswith(CLOCK):
             self._is_in_doubt = False
@@ -189,11 +195,7 @@ class Clockwork:
             self._swept = time.monotonic()
             self._bells.sweep.send()
 
-    def _pause(self) -> float:
-        """Return how long to sleep, in real seconds: to the next instant, at most LOOK_S."""
-        if self._looked is None:
-            return LOOK_S
-        with reading(self._services.engine) as connection:
-            coming = next_instant(connection, self._desks.of(connection))
+    def _until(self, coming: datetime) -> float:
+        """Return how many real seconds are left until an instant, at most LOOK_S."""
         left = (coming - self._services.clock.now()).total_seconds() / self._services.clock.speed
         return min(max(left, 0.0), LOOK_S)

@@ -12,9 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from actors import digests
 from daemon import clockwork
 from rules.facts import midnight
 from rules.workdays import ONE_DAY
+from templates import report_xlsx
 from tests.trial.faults import Chance, Fault
 from tests.trial.judges import Judge, totals
 from tests.trial.loads import load_of
@@ -84,8 +86,18 @@ def _run(world: World, judge: Judge, people: People) -> None:
 def _virtual(world: World) -> Iterator[None]:
     """Let the clockwork run on virtual time, and tell of what it logs as failed."""
     time = SimpleNamespace(monotonic=lambda: world.hub.seconds)
-    with mock.patch.object(clockwork, "time", time), mock.patch.object(clockwork, "log", _Log(world)):
+    with (
+        mock.patch.object(clockwork, "time", time),
+        mock.patch.object(clockwork, "log", _Log(world)),
+        mock.patch.object(digests, "digest_workbook", _plain),
+        mock.patch.object(report_xlsx, "as_xlsx", _plain),
+    ):
         yield
+
+
+def _plain(*content: object) -> bytes:
+    """Stand for a workbook: what it would hold, without the work of openpyxl."""
+    return repr(content).encode()
 
 
 class _Log:

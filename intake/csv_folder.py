@@ -5,6 +5,7 @@ INTERFACES "The record". Caller: reading.py.
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from functools import partial
 from io import TextIOWrapper
@@ -20,6 +21,8 @@ from templates.texts import MARK, as_was
 
 CELL_LIMIT: Final = 1 << 20
 CHUNK: Final = 1 << 20
+#: the last two begin a full-width sign in UTF-8 and in GB18030; an apostrophe's byte is part of no other character
+MARKED: Final = re.compile(rb"'['=+\-@\t\r\n\xef\xa3]")
 
 
 def open_folder(folder: Path) -> Source:
@@ -57,15 +60,20 @@ def _open_csv(file: Path, table: Table, source: Source, encodings: Encodings) ->
 
 
 def _has_marks(file: Path) -> bool:
-    """Say whether there is an apostrophe in the file: the byte is part of no other character."""
+    """Say whether an apostrophe stands before what may begin a formula: to look at each cell takes its time."""
+    before = b""
     with file.open("rb") as raw:
-        return any(MARK.encode() in chunk for chunk in iter(partial(raw.read, CHUNK), b""))
+        for chunk in iter(partial(raw.read, CHUNK), b""):
+            if MARKED.search(before + chunk):
+                return True
+            before = chunk[-1:]
+    return False
 
 
 def _unmarked(file: Path, encoding: str, table: str, meter: Meter) -> Iterator[tuple[int, Cells]]:
     """Yield the rows as they were before `inert` marked what looks like a formula."""
     for number, cells in _csv_rows(file, encoding, table, meter):
-        yield number, [as_was(cell) for cell in cells]
+        yield number, [as_was(cell) if cell.startswith(MARK) else cell for cell in cells]
 
 
 def _csv_rows(file: Path, encoding: str, table: str, meter: Meter) -> Iterator[tuple[int, list[str]]]:

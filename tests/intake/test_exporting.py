@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
+from intake.csv_folder import CHUNK, open_folder
 from intake.exporting import write_record, write_workbook
 from rules.facts import (
     Basis,
@@ -321,6 +322,15 @@ def test_a_text_is_never_a_formula(tmp_path, text):
     book = load_workbook(tmp_path / "record.xlsx")
     cell = book["deputies"]["B2"]
     assert (cell.value, cell.data_type, cell.quotePrefix) == (text, "s", True)
+
+
+@pytest.mark.parametrize("before", [CHUNK - 2, CHUNK - 1, CHUNK])
+def test_a_mark_is_seen_where_two_chunks_meet(tmp_path, before):
+    filler = "D0,".ljust(before - len("id,name\n") - len("D1,") - 1, "x")
+    text = f"id,name\n{filler}\nD1,'=1+1\n"
+    assert text.index("'") == before
+    (tmp_path / "deputies.csv").write_text(text, encoding="utf-8")
+    assert [row for _, row in open_folder(tmp_path).sheets["deputies"].rows()][1] == ["D1", "=1+1"]
 
 
 def test_a_workbook_holds_real_dates_and_numbers(tmp_path):

@@ -6,18 +6,15 @@ The Message-ID is that of the message, not of the attempt: a mailbox shows both 
 Callers: config/services.py, actors/sending.py.
 """
 
-import ipaddress
 import re
 import smtplib
 import ssl
-from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any, Final
 
 from channels.gateway import (
     CALL_TIMEOUT_S,
@@ -33,12 +30,8 @@ from channels.gateway import (
     WhenUnknown,
 )
 from channels.lines import Pool, TimedSocket, dial, secure, tls_context, trouble
+from channels.smtp_url import SmtpServer
 from rules.offices import email_address
-
-StartTls = Literal["require", "opportunistic", "none"]
-START_TLS: Final[dict[str, StartTls]] = {each: each for each in ("require", "opportunistic", "none")}
-PORTS: Final = {"smtp": 587, "smtps": 465}
-WANTED: Final = "want smtp://user:password@host:587?starttls=require"
 
 READY: Final = 220
 AGREED: Final = range(200, 300)
@@ -55,53 +48,6 @@ MOST_AGE_S: Final = 300.0
 #: every line ends in CRLF, and no 8-bit body: not every server on the way takes one
 POLICY: Final = SMTP.clone(cte_type="7bit")
 LINE_STARTS_WITH_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmtpServer:
-    """A mail server that takes messages from us, and how it wants to be spoken to."""
-
-    host: str
-    port: int
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    is_tls: bool = False  #: from the first byte on (smtps)
-    starttls: StartTls = "opportunistic"  #: where it is offered, certificates are checked all the same
-
-    @property
-    def is_loopback(self) -> bool:
-        """Say whether nothing leaves this machine on the way to it."""
-        try:
-            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-
-def parse_smtp_url(text: str) -> SmtpServer:
-    """Return the server that a URL names; smtps:// speaks TLS from the first byte on.
-
-    Raises ValueError, which never quotes the URL: there may be a password in it.
-
-    >>> parse_smtp_url("smtp://duban:s%40fe@mail.example.cn?starttls=require")
-    SmtpServer(host='mail.example.cn', port=587, user='duban', is_tls=False, starttls='require')
-    """
-    try:
-        parts = urlsplit(text)
-        port, options = parts.port, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-    except ValueError:
-        raise ValueError(WANTED) from None
-    starttls = START_TLS.get(options.pop("starttls", "opportunistic"))
-    is_clear = bool(parts.hostname) and parts.scheme in PORTS and parts.path in {"", "/"} and not parts.fragment
-    if not is_clear or starttls is None or options or (parts.username and parts.password is None):
-        raise ValueError(WANTED)
-    return SmtpServer(
-        host=parts.hostname or "",
-        port=port or PORTS[parts.scheme],
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-        is_tls=parts.scheme == "smtps",
-        starttls=starttls,
-    )
 
 
 class SmtpGateway:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from channels.gateway import Gateway, Outgoing
 from channels.sandbox import SandboxGateway
+from channels.smtp_url import parse_smtp_url
 from config.settings import Settings
 from rules.facts import Channel
 from store import sandbox
@@ -41,7 +42,7 @@ def _twilio(settings: Settings) -> Gateway:
 
 
 def _smtp(settings: Settings) -> Gateway:
-    from channels.smtp import SmtpGateway, parse_smtp_url  # noqa: PLC0415 - likewise
+    from channels.smtp import SmtpGateway  # noqa: PLC0415 - likewise
 
     url = settings.smtp_url
     return SmtpGateway(parse_smtp_url(url.get_secret_value() if url else ""), sender=settings.email_from or "")

@@ -220,8 +220,8 @@ def init() -> None:
 def import_(path: Path, skip_bad: Path | None, as_json: bool) -> None:  # noqa: FBT001
     """Take a record (a folder of CSV, or an XLSX workbook) into the database: all of it or nothing."""
     from config.services import open_services
+    from daemon.importing import import_lines, import_with_progress
     from daemon.processes import prepare
-    from daemon.records import import_lines, import_with_progress
 
     services = open_services()
     prepare(services)

@@ -1,7 +1,7 @@
 """Would this file, small as it is, fill the memory or the day?
 
 A workbook is a ZIP of XML, and openpyxl keeps what it does not know: so whatever it reads as a whole is held to a
-size that people reach, and a sheet is watched while it is read. Callers: workbook.py, csv_folder.py.
+size that people reach, and a sheet is watched while it is read. Caller: workbook.py.
 """
 
 import re
@@ -19,7 +19,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 from openpyxl.xml.constants import SHARED_STRINGS
 
-from intake.sources import Broken, unopenable
+from intake.sources import unopenable
 
 MEGABYTE: Final = 1 << 20
 LARGEST_DIRECTORY: Final = MEGABYTE  #: of a ZIP's list of members; ten thousand take so much
@@ -37,7 +37,7 @@ MOST_IDLE_TAGS: Final = 300_000
 MOST_IDLE_BYTES: Final = 64 * MEGABYTE
 TAGS_A_CELL: Final = 12  #: of a large one, with a formula or rich text in it
 BYTES_A_CELL: Final = 300  #: of a long one; longer ones are some, not all
-LONGEST_ROW: Final = 8 * MEGABYTE  #: of XML from one row to the next; also of a line in CSV
+LONGEST_ROW: Final = 8 * MEGABYTE  #: of XML from one row to the next
 WIDEST_ROW: Final = 256  #: cells
 MOST_WIDE_ROWS: Final = 500  #: of empty cells that bear a format from one end of the sheet to the other
 PROLOGUE: Final = 4096  #: bytes of a sheet in which its dimension stands, where it has one
@@ -258,19 +258,3 @@ def watched_rows(sheet: ReadOnlyWorksheet) -> Iterator[tuple[Any, ...]]:
             if last > WIDEST_ROW or wide > MOST_WIDE_ROWS:
                 raise _TooMuch(f"it goes on to column {max(last, len(cells))}; want at most {WIDEST_ROW} columns")
         yield cells[:WIDEST_ROW] if len(cells) > WIDEST_ROW else cells
-
-
-# CSV ----------------------------------------------------------------------------------------
-
-
-def refuse_endless_line(file: Path) -> None:
-    """Refuse a file with a line that no row is as long as: it would be read as a whole. Raises Broken."""
-    line = 1
-    since = 0
-    with file.open("rb") as raw:
-        while chunk := raw.read(MEGABYTE):
-            last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
-            since = since + len(chunk) if last < 0 else len(chunk) - last
-            if since > LONGEST_ROW:
-                raise Broken(line, f"is longer than {LONGEST_ROW >> 20} megabytes; is this a table?")
-            line += chunk.count(b"\n")

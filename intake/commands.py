@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from intake.existing import Existing, on_record
+from intake.existing import Existing
 from intake.faults import Fault, Refused
 from intake.hearing import passed_over
 from intake.judging import Bench, judge
 from intake.merging import NATURAL_KEYS, with_those_beside
 from intake.rows import Draft, RowReader, cells_of, layout_of_command
+from intake.stored import on_record
 from rules.facts import Acknowledgement, Leave, Petition, PetitionEvent, ProjectEvent, Row, Visit
 from rules.policy import Policy
 from rules.workdays import Calendar

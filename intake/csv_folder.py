@@ -12,7 +12,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
-from intake.bombs import refuse_endless_line
 from intake.columns import Table
 from intake.encoding import Encodings
 from intake.faults import Where
@@ -20,7 +19,8 @@ from intake.sources import Broken, Cells, Meter, Naming, Source, add_sheet
 from templates.texts import MARK, as_was
 
 CELL_LIMIT: Final = 1 << 20
-CHUNK: Final = 1 << 20
+MEGABYTE: Final = 1 << 20
+LONGEST_LINE: Final = 8 * MEGABYTE
 #: the last two begin a full-width sign in UTF-8 and in GB18030; an apostrophe's byte is part of no other character
 MARKED: Final = re.compile(rb"'['=+\-@\t\r\n\xef\xa3]")
 
@@ -41,7 +41,7 @@ def _open_csv(file: Path, table: Table, source: Source, encodings: Encodings) ->
     where = Where(table.name, file.name)
     source.meter.total += file.stat().st_size
     try:
-        refuse_endless_line(file)
+        _refuse_endless_line(file)
         rows = _unmarked if _has_marks(file) else _csv_rows
         encoding = encodings.of(file)
         header_row, headings = next(rows(file, encoding, table.name, source.meter), (0, ()))
@@ -59,11 +59,24 @@ def _open_csv(file: Path, table: Table, source: Source, encodings: Encodings) ->
     )
 
 
+def _refuse_endless_line(file: Path) -> None:
+    """Refuse a file with a line that no row is as long as: it would be read as a whole. Raises Broken."""
+    line = 1
+    since = 0
+    with file.open("rb") as raw:
+        while chunk := raw.read(MEGABYTE):
+            last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+            since = since + len(chunk) if last < 0 else len(chunk) - last
+            if since > LONGEST_LINE:
+                raise Broken(line, f"is longer than {LONGEST_LINE >> 20} megabytes; is this a table?")
+            line += chunk.count(b"\n")
+
+
 def _has_marks(file: Path) -> bool:
     """Say whether an apostrophe stands before what may begin a formula: to look at each cell takes its time."""
     before = b""
     with file.open("rb") as raw:
-        for chunk in iter(partial(raw.read, CHUNK), b""):
+        for chunk in iter(partial(raw.read, MEGABYTE), b""):
             if MARKED.search(before + chunk):
                 return True
             before = chunk[-1:]

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Engine
 
 from intake.columns import STREAMED, TABLES
 from intake.examining import Examination, OnRefused, Progress, in_order
-from intake.existing import on_record
 from intake.faults import Fault, Where
 from intake.judging import Judgement, Key, row_key
 from intake.merging import NATURAL_KEYS, with_those_beside
 from intake.reading import open_source
 from intake.saving import Refuse
 from intake.sources import Cells, Source, Unopenable
+from intake.stored import on_record
 from rules.facts import Row
 from rules.policy import Policy
 from rules.workdays import Calendar

@@ -13,7 +13,8 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from channels.gateway import CANNOT_TELL, Accepted, Attachment, Refused, Sought, Unsure
-from channels.smtp import SmtpGateway, SmtpServer, parse_smtp_url
+from channels.smtp import SmtpGateway
+from channels.smtp_url import SmtpServer, parse_smtp_url
 from tests.channels.conftest import certificate, email
 from tests.fakes.ledger import entries
 from tests.fakes.mail import PASSWORD, USER, FakeMail

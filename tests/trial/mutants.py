@@ -137,6 +137,7 @@ def words_not_monotone(stack: ExitStack) -> None:
 
     _patch(stack, outcomes, "RANK", Last())
     _patch(stack, outcomes, "before", lambda _new: [state.value for state in State])
+    _patch(stack, outcomes, "TOLD_MOVES", {state: outcomes._told_move(state) for state in outcomes.TOLD_MOVES})
 
 
 def dead_claims_forgotten(stack: ExitStack) -> None:

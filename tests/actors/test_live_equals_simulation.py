@@ -58,11 +58,11 @@ def plain(lines: Iterable[Line]) -> list[Line]:
 
 def in_simulation(run: Replay) -> tuple[list[Line], ...]:
     """Return notices, digests and matters; an e-mail's text is one line there and a letter here, so it is left out."""
-    told = plain(notice_lines(run))
+    told, made, matters = (list(map(json.loads, found(run))) for found in (notice_lines, digest_lines, matter_lines))
     for line in told:
         if line["channel"] != "sms":
             del line["text"]
-    return told, plain(digest_lines(run)), plain(matter_lines(run))
+    return told, made, matters
 
 
 def in_database(connection, last: date) -> tuple[list[Line], ...]:

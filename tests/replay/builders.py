@@ -35,6 +35,6 @@ def lines_of(run: Replay) -> Lines:
     return Lines(*(as_read(lines) for lines in (notice_lines(run), digest_lines(run), matter_lines(run))))
 
 
-def as_read(lines: Iterable[Line]) -> list[Line]:
+def as_read(lines: Iterable[str]) -> list[Line]:
     """Return lines as JSON gives them back, without their words."""
-    return [{k: v for k, v in json.loads(json.dumps(line)).items() if k != "text"} for line in lines]
+    return [{k: v for k, v in json.loads(line).items() if k != "text"} for line in lines]

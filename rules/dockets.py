@@ -64,7 +64,7 @@ class Docket:
         """Let a ladder go on where the due date, after all facts of the instant, is what it was (R5.1)."""
         for ident, old in before.items():
             new = self.matters.get(ident)
-            if new is not None and new.began != old.began and new.due == old.due:
+            if new is not None and new is not old and new.began != old.began and new.due == old.due:
                 self.matters[ident] = replace(new, began=old.began)
 
     def take(self, at: datetime, facts: Sequence[Fact]) -> None:

@@ -136,14 +136,14 @@ class SeatDocket(Docket):
     def _completed(self, earliest: date) -> date | None:
         """Return the day of the last missing arrival among those from `earliest` on, if none is missing."""
         if self.desk.policy.duty.arrivals is Arrivals.EITHER:
-            return min((d for kind in VisitKind if (d := self._first(kind, earliest))), default=None)
+            return min((d for kind in self._days if (d := self._first(kind, earliest))), default=None)
         found = [self._first(kind, earliest) for kind in self.owed]
         return None if None in found else max(d for d in found if d)
 
     def _made(self, first: date, last: date | None) -> tuple[VisitKind, ...]:
         """Return the kinds of arrival made from `first` to `last`, both included, station first."""
         made = []
-        for kind in VisitKind:
+        for kind in self._days:
             day = self._first(kind, first)
             if day is not None and (last is None or day <= last):
                 made.append(kind)
@@ -226,9 +226,10 @@ class CalendarSeat(SeatDocket):
             self._next = self._next.next
 
     def _touched(self, fact: Fact) -> set[Span]:
+        """Return the periods that a fact may change: of the arrivals of one kind, only the first counts for any."""
         if isinstance(fact, Visit):
             own = span_of(fact.day, self._months)
-            return {own.previous, own}
+            return {span for span in (own.previous, own) if self._first(fact.kind, self._opened(span)) == fact.day}
         assert isinstance(fact, Leave)  # noqa: S101 - _note admits visits and leaves only
         spans = set()
         span = span_of(max(fact.begins, self.seat.begins), self._months)
@@ -236,6 +237,9 @@ class CalendarSeat(SeatDocket):
             spans.add(span)
             span = span.next
         return spans
+
+    def _opened(self, span: Span) -> date:
+        return max(span.first, self.seat.begins)
 
     def _owes(self, span: Span) -> bool:
         """Say whether the seat owes anything in a period (R3.4, R3.6)."""
@@ -246,7 +250,7 @@ class CalendarSeat(SeatDocket):
         return 2 * had >= span.days
 
     def _of_span(self, span: Span) -> Matter:
-        opened = max(span.first, self.seat.begins)
+        opened = self._opened(span)
         horizon = span.next.last if self.seat.ends is None else min(span.next.last, self.seat.ends)
         done = self._completed(opened)
         until = horizon

@@ -122,17 +122,21 @@ def rungs_left(matter: Matter, fired: Collection[Fired], desk: Desk) -> list[Run
 
 def round_notices(matter: Matter, fired: Collection[Fired], day: date, desk: Desk) -> RoundResult:
     """Say what the round of `day` does with a matter (R5.1, R5.2)."""
+    return fire_rungs(matter, rungs_left(matter, fired, desk), day, desk)
+
+
+def fire_rungs(matter: Matter, left: Collection[Rung], day: date, desk: Desk) -> RoundResult:
+    """Say what the round of `day` does with a matter of which these rungs are left (R5.1, R5.2)."""
     if not matter.is_live(day):
         return RoundResult([], [], [])
-    rungs = rungs_left(matter, fired, desk)
-    outcome = hold_round(rungs, day)
+    outcome = hold_round(left, day)
     notices: list[Notice] = []
     for rung in outcome.skip:
         notices += addressed(matter, rung.name, matter.responsible, SMS, desk.house, Verdict.SKIPPED)
     for rung in outcome.fire:
         notices += addressed(matter, rung.name, *rung_target(matter, rung, desk.house), desk.house)
     dealt_with = [Fired(matter.due, r.name) for r in (*outcome.skip, *outcome.fire)]
-    return RoundResult(notices, dealt_with, [r for r in rungs if r.fires_from > day])
+    return RoundResult(notices, dealt_with, [r for r in left if r.fires_from > day])
 
 
 def rung_target(matter: Matter, rung: Rung, house: House) -> tuple[str, Sequence[Channel]]:

@@ -13,7 +13,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from jinja2.runtime import Context
 
-from rules.facts import Channel, VisitKind
+from rules.facts import Channel
 from rules.ladders import RungKind
 from rules.matters import Matter, MatterKind, Status
 from rules.notices import Event, Notice
@@ -70,7 +70,7 @@ def _sheet(words: Words) -> Context:
 
     Making a context costs as much as filling in a sentence; Template.render makes one each time, and copies.
     """
-    return _template("sms/message.j2").new_context(words, shared=True)
+    return Context(_environment(autoescape=False), words, None, {})
 
 
 def _line(name: str, sheet: Context) -> str:
@@ -265,8 +265,8 @@ class Wording:
 
     def _visit(self, matter: Matter, rung: str, *, is_long: bool) -> Words:
         """Return which arrivals are missing: owed and not made (R3.8)."""
-        missing = [kind for kind in VisitKind if kind in matter.owed and kind not in matter.arrivals]
-        made = [kind for kind in VisitKind if kind in matter.owed and kind in matter.arrivals]
+        missing = [kind for kind in matter.owed if kind not in matter.arrivals]
+        made = [kind for kind in matter.owed if kind in matter.arrivals]
         two = "either" if self._either else "both"
         lack = terms.ARRIVALS[missing[0]] if missing else terms.Arrival("", "")
         calls = terms.full_period if is_long else terms.current_period if rung == RungKind.REMIND else terms.period

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from rules.digests import Counts, Digest, DigestKind
 from rules.dockets import Change, Desk, Docket, Fact
 from rules.duties import seat_docket
 from rules.facts import Acknowledgement, Channel, Leave, Record, Visit, local_day, midnight
-from rules.ladders import Fired, round_at
+from rules.ladders import Fired, Rung, round_at
 from rules.matters import Matter, Subject, SubjectKind, subject_of
 from rules.notices import Notice, NoticeKey, Verdict
 from rules.offices import Person
@@ -66,8 +67,8 @@ class Replay:
         """Lay out what becomes known when; nothing is decided yet."""
         self.desk = desk
         self.last = last
-        self.sent: list[Sent] = []
-        self.digests: list[Made] = []
+        self.sent: list[Sent] = []  #: in the order of their instants
+        self.digests: list[Made] = []  #: likewise
         self.dockets: dict[Subject, Docket] = {}
         self._words = words or (lambda _notices, _day: "")
         self._begins = midnight(desk.start_on)
@@ -76,12 +77,12 @@ class Replay:
         self._founders: dict[Subject, Callable[[], Docket]] = {}
         self._agenda: list[datetime] = []
         self._planned: set[datetime] = set()
-        self._openings: dict[datetime, list[Subject]] = defaultdict(list)
+        self._openings: dict[datetime, dict[Subject, Docket]] = defaultdict(dict)
         self._rounds: set[datetime] = set()
         self._digest_days: set[datetime] = set()
         self._waiting: dict[datetime, list[Notice]] = defaultdict(list)
         self._live: dict[str, Matter] = {}
-        self._attention: dict[str, datetime] = {}
+        self._attention: dict[str, tuple[datetime, list[Rung]]] = {}
         self._calls: list[tuple[datetime, str]] = []
         self._fired: dict[str, set[Fired]] = defaultdict(set)
         self._reached: dict[str, dict[str, Person]] = defaultdict(dict)
@@ -135,7 +136,8 @@ class Replay:
             self._known[event.at][Subject(SubjectKind.PROJECT, event.project)].facts.append(event)
 
     def _found(self, subject: Subject, at: datetime, kind: Callable[..., Docket], *row: object) -> None:
-        self._founders[subject] = lambda: kind(*row, self.desk)
+        # No lambda: it would hold the replay itself, and a cycle of that size is found late and freed slowly.
+        self._founders[subject] = partial(kind, *row, self.desk)
         self._known[at][subject]
 
     def _lay_out_days(self) -> None:
@@ -155,7 +157,7 @@ class Replay:
         if day is not None:
             # Periods before the office took the system into use open together: they tell nothing.
             at = max(midnight(day), self._begins)
-            self._openings[at].append(subject)
+            self._openings[at][subject] = docket
             self._plan(at)
 
     # The clock ----------------------------------------------------------------------------
@@ -178,7 +180,7 @@ class Replay:
 
     def _learn(self, at: datetime) -> list[Notice]:
         """Apply all facts of the instant, and return the event notices that leave at once."""
-        opening = self._openings.pop(at, ())
+        opening = self._openings.pop(at, {})
         known = self._known.pop(at, {})
         for subject in opening:
             if subject not in known:
@@ -188,8 +190,8 @@ class Replay:
             docket = self._docket(subject)
             for change in docket.learn(at, learnt.facts, learnt.acknowledgements):
                 decided += self._change(change, at)
-            if subject in opening:
-                self._await_opening(subject, docket)
+        for subject, docket in opening.items():
+            self._await_opening(subject, docket)
         leaves = notice_rules.leaves_at(at, self.desk) if decided else at
         fresh = self._fresh(decided)
         if leaves == at:
@@ -213,34 +215,38 @@ class Replay:
             return []
         if matter.closed is None and not matter.silent:
             self._live[matter.id] = matter
-            fired = self._fired.get(matter.id, ())
-            self._call(matter.id, notice_rules.next_attention(matter, fired, max(at, self._begins), self.desk))
+            left = notice_rules.rungs_left(matter, self._fired.get(matter.id, ()), self.desk)
+            self._call(matter, left, max(at, self._begins))
         else:
             self._live.pop(matter.id, None)
         reached = self._reached.get(matter.id, {}).values()
         return notice_rules.event_notices(change, at, reached, self.desk)
 
-    def _call(self, ident: str, at: datetime | None) -> None:
-        """Remember in which round the matter must be looked at next."""
+    def _call(self, matter: Matter, left: list[Rung], after: datetime) -> None:
+        """Remember in which round the matter must be looked at next, and which rungs it has left."""
+        at = notice_rules.attention_for(matter, left, after, self.desk)
         if at is None:
-            self._attention.pop(ident, None)
-        elif self._attention.get(ident) != at:
-            self._attention[ident] = at
-            heappush(self._calls, (at, ident))
+            self._attention.pop(matter.id, None)
+            return
+        known, _ = self._attention.get(matter.id, (None, []))
+        self._attention[matter.id] = (at, left)
+        if known != at:
+            heappush(self._calls, (at, matter.id))
 
     def _hold_round(self, at: datetime) -> list[Notice]:
         day, after = local_day(at), at + timedelta(microseconds=1)
         decided: list[Notice] = []
         while self._calls and self._calls[0][0] <= at:
             when, ident = heappop(self._calls)
-            if self._attention.get(ident) != when or ident not in self._live:
+            called, left = self._attention.get(ident, (None, []))
+            if called != when or ident not in self._live:
                 continue
             matter = self._live[ident]
             del self._attention[ident]
-            result = notice_rules.round_notices(matter, self._fired[ident], day, self.desk)
+            result = notice_rules.fire_rungs(matter, left, day, self.desk)
             self._fired[ident].update(result.fired)
             decided += result.notices
-            self._call(ident, notice_rules.attention_for(matter, result.left, after, self.desk))
+            self._call(matter, result.left, after)
         return self._fresh(decided)
 
     # What leaves --------------------------------------------------------------------------

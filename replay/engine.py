@@ -83,7 +83,7 @@ class Replay:
         self._waiting: dict[datetime, list[Notice]] = defaultdict(list)
         self._live: dict[str, Matter] = {}
         self._attention: dict[str, tuple[datetime, list[Rung]]] = {}
-        self._calls: list[tuple[datetime, str]] = []
+        self._calls: dict[datetime, list[str]] = defaultdict(list)
         self._fired: dict[str, set[Fired]] = defaultdict(set)
         self._reached: dict[str, dict[str, Person]] = defaultdict(dict)
         self._keys: set[NoticeKey] = set()
@@ -231,17 +231,16 @@ class Replay:
         known, _ = self._attention.get(matter.id, (None, []))
         self._attention[matter.id] = (at, left)
         if known != at:
-            heappush(self._calls, (at, matter.id))
+            self._calls[at].append(matter.id)
 
     def _hold_round(self, at: datetime) -> list[Notice]:
         day, after = local_day(at), at + timedelta(microseconds=1)
         decided: list[Notice] = []
-        while self._calls and self._calls[0][0] <= at:
-            when, ident = heappop(self._calls)
+        for ident in self._calls.pop(at, ()):
             called, left = self._attention.get(ident, (None, []))
-            if called != when or ident not in self._live:
+            matter = self._live.get(ident)
+            if called != at or matter is None:
                 continue
-            matter = self._live[ident]
             del self._attention[ident]
             result = notice_rules.fire_rungs(matter, left, day, self.desk)
             self._fired[ident].update(result.fired)

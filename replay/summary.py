@@ -29,16 +29,20 @@ def summarise(run: Replay, *, sms_price: float) -> Summary:
     return {
         "from": run.desk.start_on.isoformat(),
         "to": run.last.isoformat(),
-        "notices": dict(sorted(Counter(sent.notice.verdict.value for sent in run.sent).items())),
-        "by_rung": dict(sorted(Counter(s.notice.rung for s in run.sent if s.notice.verdict is Verdict.SENT).items())),
+        "notices": _tally(sent.notice.verdict for sent in run.sent),
+        "by_rung": _tally(sent.notice.rung for sent in run.sent if sent.notice.verdict is Verdict.SENT),
         "messages": {"sms": len(sms), "email": len(messages) - len(sms)},
         "sms_segments": parts,
         "sms_cost_yuan": round(parts * sms_price, 2),
-        "digests": dict(sorted(Counter(made.digest.kind.value for made in run.digests).items())),
-        "matters": dict(sorted(Counter(m.status_on(run.last).value for m in run.matters()).items())),
+        "digests": _tally(made.digest.kind for made in run.digests),
+        "matters": _tally(matter.status_on(run.last) for matter in run.matters()),
         "messages_by_day": _by_day(messages),
         "overdue_by_town_and_week": _overdue(run),
     }
+
+
+def _tally(words: Iterable[str]) -> dict[str, int]:
+    return {str(word): count for word, count in sorted(Counter(words).items())}
 
 
 def _messages(run: Replay) -> dict[tuple[Any, str, Channel], tuple[str, str]]:
@@ -47,15 +51,17 @@ def _messages(run: Replay) -> dict[tuple[Any, str, Channel], tuple[str, str]]:
     for sent in run.sent:
         notice = sent.notice
         if notice.verdict is Verdict.SENT and notice.person and notice.channel:
-            kind = notice.rung.partition("-")[0]
-            found.setdefault((sent.at, notice.person.id, notice.channel), (kind, sent.text))
+            key = (sent.at, notice.person.id, notice.channel)
+            if key not in found:
+                found[key] = (notice.rung.partition("-")[0], sent.text)
     return found
 
 
 def _by_day(messages: dict[tuple[Any, str, Channel], tuple[str, str]]) -> list[dict[str, Any]]:
     counts: dict[date, Counter[str]] = {}
-    for (at, _, channel), (kind, _) in messages.items():
-        counts.setdefault(local_day(at), Counter())[f"{kind} {channel}"] += 1
+    leaving = Counter((at, kind, channel) for (at, _, channel), (kind, _) in messages.items())
+    for (at, kind, channel), count in leaving.items():
+        counts.setdefault(local_day(at), Counter())[f"{kind} {channel}"] += count
     return [{"day": day.isoformat(), **dict(sorted(counts[day].items()))} for day in sorted(counts)]
 
 

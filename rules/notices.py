@@ -4,7 +4,6 @@ Rules: R2.3, R2.4, R5.1 to R5.11. Callers: replay/ and actors/, which keep what 
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -58,8 +57,7 @@ class NoticeKey(NamedTuple):
     channel: Channel | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(NamedTuple):
     """One line among the notices: one matter, due date, rung, recipient and channel."""
 
     matter: Matter
@@ -216,7 +214,7 @@ def by_key(notices: Iterable[Notice]) -> dict[NoticeKey, Notice]:
         key = notice.key
         twin = kept.setdefault(key, notice)
         if twin.rerouted and not notice.rerouted:
-            kept[key] = replace(twin, rerouted=False)
+            kept[key] = twin._replace(rerouted=False)
     return kept
 
 

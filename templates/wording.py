@@ -221,6 +221,7 @@ class Wording:
         """Return all that the sentences may say of a notice; `most`: units that a label may take."""
         matter, person = notice.matter, notice.person
         rung, _, number = notice.rung.partition("-")
+        is_far = abs(matter.due - day) >= FAR
         words = self._about(matter, most)
         words |= {
             "signature": self._signature,
@@ -231,12 +232,12 @@ class Wording:
             "name": clean(person.name, NAME) if person else "",
             "climber": self._climber(matter, int(number)) if rung == RungKind.CLIMB else "",
             "town": self._office(matter.town),
-            "due": told(matter.due) if abs(matter.due - day) < FAR else terms.long_date(matter.due),
+            "due": terms.long_date(matter.due) if is_far else told(matter.due),
             "late": self._late(matter.due, day),
             "rerouted": notice.rerouted,
         }
         if matter.kind is MatterKind.VISIT:
-            words |= self._visit(matter, rung, is_long=told is terms.long_date or abs(matter.due - day) >= FAR)
+            words |= self._visit(matter, rung, is_long=is_far or told is terms.long_date)
         elif matter.kind is MatterKind.MILESTONE:
             words["planned"] = told(matter.reckoned.start)
             words["slips"] = matter.slips

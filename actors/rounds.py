@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from rules.dockets import Desk
 from rules.facts import local_day
 from rules.ladders import Fired
-from rules.notices import Notice, next_attention, once, round_notices
+from rules.notices import Notice, attention_for, once, round_notices
 from store import notices, projection
 
 #: matters read, decided and written at a time: bounds memory, not meaning
@@ -24,18 +24,17 @@ def hold_round(connection: Connection, desk: Desk, at: datetime) -> int:
     Running twice is harmless: a rung is recorded as fired, and a notice's key is unique.
     """
     decided = 0
+    day, after = local_day(at), at + timedelta(microseconds=1)
     while matters := projection.matters_due(connection, at, BATCH):
         fired = notices.fired(connection, [matter.id for matter in matters])
         found: list[Notice] = []
         dealt: list[tuple[str, Fired]] = []
         calls: list[tuple[str, datetime | None]] = []
         for matter in matters:
-            known = fired.get(matter.id, set())
-            result = round_notices(matter, known, local_day(at), desk)
+            result = round_notices(matter, fired.get(matter.id, ()), day, desk)
             found += result.notices
             dealt += [(matter.id, rung) for rung in result.fired]
-            after = at + timedelta(microseconds=1)
-            calls.append((matter.id, next_attention(matter, known | set(result.fired), after, desk)))
+            calls.append((matter.id, attention_for(matter, result.left, after, desk)))
         notices.record_fired(connection, dealt, at)
         notices.decide(connection, once(found), decided_at=at, leaves_at=at)
         decided += len(found)

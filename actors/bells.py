@@ -55,15 +55,22 @@ def embedded_broker() -> StubBroker:
     return StubBroker(middleware=[Retries(max_retries=0)])
 
 
-def redis_broker(url: str) -> dramatiq.Broker:
+def redis_broker(url: str, mark: str) -> dramatiq.Broker:
     """Return a broker on Redis or Valkey, for several processes; nothing is opened yet.
 
+    `mark` names the installation: another on the same Redis must not hear its bells, and take its steps.
     What a worker that died had taken is rung for again after ten seconds; by default that takes minutes.
     """
     from dramatiq.brokers.redis import RedisBroker  # noqa: PLC0415 - the embedded default needs no client
 
     make: Callable[..., dramatiq.Broker] = RedisBroker
-    return make(url=url, middleware=[Retries(max_retries=0)], heartbeat_timeout=10_000, maintenance_chance=1_000_000)
+    return make(
+        url=url,
+        namespace=f"duban:{mark}",
+        middleware=[Retries(max_retries=0)],
+        heartbeat_timeout=10_000,
+        maintenance_chance=1_000_000,
+    )
 
 
 def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker, watch: Watch = lambda *_: None) -> Bells:

@@ -100,13 +100,14 @@ def _matters(connection: Connection, services: Services) -> Symptom:
 
 def _broker(connection: Connection, services: Services) -> Symptom:
     url = services.settings.redis_url
-    broker = redis_broker(url) if url else embedded_broker()
+    mark = installation.mark(connection) or "no installation yet"
+    broker = redis_broker(url, mark) if url else embedded_broker()
     hang_bells(services, Desks(services), broker)
     queues = ", ".join(sorted(broker.get_declared_queues()))
     trouble = _redis_trouble(url) if url else None
     if trouble:
         return _look("broker", f"Redis does not answer: {trouble}; check DUBAN_REDIS_URL and the server")
-    return _well("broker", f"{'Redis' if url else 'embedded'}, queues {queues}")
+    return _well("broker", f"{f'Redis, for {mark}' if url else 'embedded'}, queues {queues}")
 
 
 def _redis_trouble(url: str) -> str | None:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Final
 
 import dramatiq
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,8 +32,12 @@ BROKER_MS: Final = 20
 EMBEDDED_MS: Final = 100
 IDENTITY_LENGTH: Final = 8
 ALIVE_S: Final = 20.0  #: between two signs of life of a worker
+ASKS_S: Final = 1.0  #: between two looks for a database that is being made
 POLICY: Final = "policy"  #: the policy that a demo's database was made with
 CLOCK: Final = "clock"  #: what the database is run on: the machine's clock or a drill's
+
+
+log = structlog.get_logger()
 
 
 class WrongClock(RuntimeError):
@@ -105,12 +110,27 @@ class NoBroker(RuntimeError):
     """Several processes need a broker that they share."""
 
 
-def _shared_broker(services: Services) -> dramatiq.Broker:
+def _redis_url(services: Services) -> str:
     if services.clock.is_drill:
         raise WrongClock("a drill has one clock, so it runs in one process: duban up; or unset DUBAN_CLOCK")
     if services.settings.redis_url is None:
         raise NoBroker("DUBAN_REDIS_URL is not set: want redis://host:port/0, or run everything in one by duban up")
-    return redis_broker(services.settings.redis_url)
+    return services.settings.redis_url
+
+
+def _mark(services: Services, stopping: threading.Event) -> str:
+    """Return what names the installation, once the daemon has made it; whatever, if told to stop before."""
+    while not stopping.is_set():
+        try:
+            with reading(services.engine) as connection:
+                mark = installation.mark(connection)
+        except SQLAlchemyError as err:
+            log.warning("the database does not answer; asking again", error=type(err).__name__)
+        else:
+            if mark is not None:
+                return mark
+        stopping.wait(ASKS_S)
+    return ""
 
 
 def run_daemon() -> None:
@@ -118,8 +138,9 @@ def run_daemon() -> None:
     log_as_json()
     stopping = stop_on_signals()
     services = open_services()
-    broker = _shared_broker(services)
+    url = _redis_url(services)
     prepare(services)
+    broker = redis_broker(url, _mark(services, stopping))
     with services.engine.begin() as connection:
         claim_for_clock(connection, services)
     desks = Desks(services)
@@ -139,7 +160,7 @@ def run_worker() -> None:
     log_as_json()
     stopping = stop_on_signals()
     services = open_services(sends=True)
-    broker = _shared_broker(services)
+    broker = redis_broker(_redis_url(services), _mark(services, stopping))
     hang_bells(services, Desks(services), broker)
     with _workers(broker, BROKER_MS):
         watchdog.tell(watchdog.READY)

@@ -1,11 +1,11 @@
 """What does this installation remember of itself: its first day, how far the clock has come, whether it is held?
 
-Callers: actors/, store/outbox.py.
+Callers: actors/, daemon/, store/outbox.py.
 """
 
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, inspect, select, update
 
 from store.schema import installation
 from store.upserts import insert_one, upsert
@@ -30,6 +30,19 @@ def put(connection: Connection, key: str, value: str) -> None:
 def put_new(connection: Connection, key: str, value: str) -> bool:
     """Remember a value if there is none yet; False if there is."""
     return insert_one(connection, installation, {"key": key, "value": value})
+
+
+def mark(connection: Connection) -> str | None:
+    """Return what tells this database from all others on the same servers, or None while it is not made.
+
+    A copy that was restored has the identity of the original, and a name of its own.
+    """
+    if not inspect(connection).has_table(installation.name):
+        return None
+    identity = get(connection, IDENTITY)
+    if identity is None or connection.dialect.name == "sqlite":
+        return identity
+    return f"{connection.execute(func.current_database().select()).scalar_one()}:{identity}"
 
 
 _SWAP: Final = (

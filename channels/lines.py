@@ -15,6 +15,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
+from channels.gateway import CALL_TIMEOUT_S
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -22,6 +24,10 @@ CONNECT_S: Final = 3.0  #: for one address: a name may have several, and the fir
 # Firewalls forget what is idle without a word to either end; a message sent into the void is of unknown outcome.
 IDLE_S: Final = 25.0
 MOST_IDLE: Final = 32
+# What we have written and the other end has not confirmed, the kernel sends again for minutes, even after we have
+# closed or died: a request of a host that was cut off would arrive long after its outcome was settled without it.
+# macOS has no such limit.
+USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
 TROUBLES: Final = {
     TimeoutError: "did not answer in time",
     ConnectionRefusedError: "refused the connection",
@@ -83,6 +89,8 @@ def dial(host: str, port: int, until: float) -> TimedSocket:
             line.connect(address)
             # A request goes out as one piece: waiting for more to come would only cost 40 ms.
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if USER_TIMEOUT is not None:
+                line.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, int(CALL_TIMEOUT_S * 1000))
         except OSError as err:
             line.close()
             last = err

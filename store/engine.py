@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
 
 #: a long import is one transaction: whoever wants to write meanwhile waits for it
@@ -20,14 +20,17 @@ BUSY_MS: Final = 60_000
 READING: Final = "duban_reading"
 #: PostgreSQL quotes the row that breaks a rule, cell by cell, and what comes after may be a line of a cell
 QUOTED_ROW: Final = re.compile(r"\nDETAIL:.*", re.DOTALL)
+CONNECT_S: Final = 5
+#: A host whose network is cut says no goodbye. By default PostgreSQL keeps the locks of such a one for two hours, and
+#: the host waits a quarter of an hour for an answer: both ends give up after about ten seconds.
+SILENT: Final = {"keepalives_idle": 4, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 
 def make_engine(url: str) -> Engine:
     """Return an engine for SQLite or PostgreSQL; nothing is opened yet."""
     if make_url(url).get_backend_name() != "sqlite":
-        # A claim that a crash of the server undid would be a message sent twice, however the server is set.
-        options = "-c timezone=UTC -c synchronous_commit=on"
-        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args={"options": options})
+        options = _postgresql_options(make_url(url))
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
         event.listen(engine, "handle_error", _quote_no_row)
         return engine
     engine = create_engine(url, hide_parameters=True)
@@ -40,6 +43,17 @@ def _quote_no_row(context: ExceptionContext) -> None:
     for err in (context.original_exception, context.sqlalchemy_exception):
         if err is not None:
             err.args = tuple(QUOTED_ROW.sub("", arg) if isinstance(arg, str) else arg for arg in err.args)
+
+
+def _postgresql_options(url: URL) -> dict[str, Any]:
+    """Return what a session is opened with; what the URL itself says of the network goes before ours."""
+    # A claim that a crash of the server undid would be a message sent twice, however the server is set.
+    server = {"timezone": "UTC", "synchronous_commit": "on"}
+    server |= {key if key.startswith("tcp_") else f"tcp_{key}": str(value) for key, value in SILENT.items()}
+    ours = {"connect_timeout": CONNECT_S, **SILENT}
+    return {key: value for key, value in ours.items() if key not in url.query} | {
+        "options": " ".join(f"-c {key}={value}" for key, value in server.items())
+    }
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -93,6 +93,7 @@ class Nursery:
                 os.dup2(log.fileno(), 2)
             with Path(os.devnull).open("rb") as nothing:
                 os.dup2(nothing.fileno(), 0)
+            os.environ.update(order["environ"])
             if order.get("death"):
                 Death(order["death"], self._folder / "deaths.jsonl").arm()
             duban(order["words"], standalone_mode=True)

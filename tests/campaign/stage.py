@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from http import HTTPStatus
@@ -72,13 +72,20 @@ class Postgres(servers.Postgres):
 
 
 class Fake:
-    """A fake gateway in a process of its own."""
+    """A fake gateway in a process of its own; `through`: a command that runs it elsewhere, in a network namespace."""
 
-    def __init__(self, module: str, ledger: Path, script: Mapping[str, Any]) -> None:
+    def __init__(
+        self, module: str, ledger: Path, script: Mapping[str, Any], *, host: str = "", through: Sequence[str] = ()
+    ) -> None:
         self.ledger = ledger
         words = ["-m", module, "--ledger", str(ledger), "--script", json.dumps(script)]
+        words += ["--host", host] if host else []
         self._process = subprocess.Popen(
-            dying(sys.executable, *words), cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+            [*through, *dying(sys.executable, *words)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         assert self._process.stdout is not None
         self.address: dict[str, Any] = json.loads(self._process.stdout.readline())
@@ -105,8 +112,10 @@ def end(process: "subprocess.Popen[Any]") -> None:
 class Nursery:
     """The processes of duban."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], planted: str | None) -> None:
-        """Start the parent; `planted`: a fault that all its children have."""
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], planted: str | None = None, through: Sequence[str] = ()
+    ) -> None:
+        """Start the parent; `planted`: a fault that all its children have; `through`: as for a fake."""
         self.deaths: list[tuple[float, str, int]] = []  #: when, which, by which status
         self._kinds: dict[int, str] = {}
         self._births: dict[int, int] = {}
@@ -117,7 +126,7 @@ class Nursery:
         words = ["-m", "tests.campaign.nursery", "--folder", str(folder), "--parent", str(os.getpid())]
         words += ["--planted", planted] if planted else []
         self._process = subprocess.Popen(
-            [sys.executable, *words],
+            [*through, sys.executable, *words],
             cwd=ROOT,
             env=dict(environ),
             stdin=subprocess.PIPE,
@@ -142,11 +151,11 @@ class Nursery:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def start(self, *words: str, death: str | None = None) -> int:
-        """Run `duban WORDS`, and return its process id."""
+    def start(self, *words: str, death: str | None = None, environ: Mapping[str, str] | None = None) -> int:
+        """Run `duban WORDS`, and return its process id; `environ` goes before what all have."""
         with self._changed:
             number = self._numbers = self._numbers + 1
-            self._order(words=words, death=death, number=number)
+            self._order(words=words, death=death, number=number, environ=environ or {})
             if not self._changed.wait_for(lambda: number in self._births, BEGINS_S):
                 raise RuntimeError("the nursery does not answer")
             pid = self._births.pop(number)

@@ -1,4 +1,4 @@
-"""What do the fake servers share: a thread of their own, a port on loopback, a ledger, faults on demand?"""
+"""What do the fake servers share: a thread of their own, a port (on loopback), a ledger, faults on demand?"""
 
 import asyncio
 import random
@@ -56,8 +56,9 @@ class Faults:
 class Served:
     """A server on a thread of its own; `protocol` makes what talks on one connection."""
 
-    def __init__(self, ledger: Path, port: int, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, ledger: Path, port: int, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.ledger = Ledger(ledger)
+        self.host = host
         self.port = port
         self.connections = 0
         self.open: set[asyncio.Transport] = set()
@@ -111,7 +112,7 @@ class Served:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        opening = self.loop.create_server(self.protocol, "127.0.0.1", self.port, ssl=self._context, backlog=512)
+        opening = self.loop.create_server(self.protocol, self.host, self.port, ssl=self._context, backlog=512)
         server = self.loop.run_until_complete(opening)
         self.port = server.sockets[0].getsockname()[1]
         self._is_up.set()

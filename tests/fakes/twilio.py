@@ -136,17 +136,23 @@ class FakeTwilio(Served):
     """The server."""
 
     def __init__(
-        self, ledger: Path, *, port: int = 0, connect_to: str | None = None, context: ssl.SSLContext | None = None
+        self,
+        ledger: Path,
+        *,
+        port: int = 0,
+        connect_to: str | None = None,
+        context: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
-        """Listen on loopback; `connect_to` is where call-backs really go while the public URL is what is signed."""
-        super().__init__(ledger, port, context)
+        """Listen; `connect_to` is where call-backs really go while the public URL is what is signed."""
+        super().__init__(ledger, port, context, host)
         self.script = Script()
         self.texts = Texts()
         self._connect_to = connect_to
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self._context else 'http'}://{self.host}:{self.port}"
 
     def protocol(self) -> asyncio.BaseProtocol:
         return _Talk(self)
@@ -474,6 +480,7 @@ BASIC = "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
 def main() -> None:
     """Serve until told to stop."""
     options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--host", default="127.0.0.1", help="another only inside a network namespace of a test")
     options.add_argument("--port", type=int, default=0)
     options.add_argument("--ledger", type=Path, required=True)
     options.add_argument(
@@ -484,7 +491,7 @@ def main() -> None:
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
-    with FakeTwilio(given.ledger, port=given.port, connect_to=given.connect_to) as fake:
+    with FakeTwilio(given.ledger, port=given.port, connect_to=given.connect_to, host=given.host) as fake:
         fake.script.order(given.script)
         print(json.dumps({"url": fake.url, "account": ACCOUNT, "token": TOKEN, "service": SERVICE}), flush=True)  # noqa: T201
         stop.wait()

@@ -1,0 +1,5 @@
+"""Where is the helpdesk? Its mails hold links."""
+
+from django.urls import include, path
+
+urlpatterns = [path("", include("helpdesk.urls", namespace="helpdesk"))]

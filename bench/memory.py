@@ -1,7 +1,8 @@
 """How much memory do daemon and worker take, and does it grow with what they have sent?
 
 P5: a daemon and a worker on PostgreSQL and Valkey send notices as fast as they can; their resident memory is read
-along the way. The yardstick is a process that has only imported the libraries that they stand on. Caller: the runner.
+along the way. The organisation has the size of a county's. The yardstick is a process that has only imported the
+libraries that they stand on. Caller: the runner.
 """
 
 import subprocess
@@ -16,6 +17,7 @@ from bench.results import NO_GOAL, Goal, Row
 from bench.stage import Stage, assigned, fill, rss_mb, stage, wait_until, write_lots
 
 NOTICES: Final = {"small": 50, "usual": 20_000, "full": 1_000_000}
+DEPARTMENTS: Final = 1_000
 POINTS: Final = 20
 #: facts in one transaction, and so many notices may wait: memory must not depend on it, but the database's size does
 LOT: Final = 500
@@ -23,6 +25,11 @@ GOALS: Final = {"daemon": Goal(at_most=90), "worker": Goal(at_most=130)}
 #: after the first notices everything is loaded and every statement is known; from there on memory has to stay
 SETTLED: Final = 0.1
 GROWTH: Final = Goal(ratio_at_most=1.05)
+DECIDED: Final = "SELECT count(*) FROM notices"
+UNSENT: Final = (
+    "SELECT (SELECT count(*) FROM notices WHERE state = 'waiting')"
+    " + (SELECT count(*) FROM messages WHERE state NOT IN ('accepted', 'sent', 'delivered'))"
+)
 PATIENCE_S: Final = 600.0
 LIBRARIES: Final = {
     "daemon": "import dramatiq.brokers.redis, sqlalchemy, psycopg, pydantic, structlog",
@@ -35,7 +42,7 @@ def rows(size: str) -> Iterator[Row]:
     """Send so many notices, and read the memory after each part of them."""
     notices = NOTICES[size]
     with tempfile.TemporaryDirectory() as folder, stage(Path(folder), minutes=10 + notices / 6000) as set_:
-        fill(set_.engine, notices)
+        fill(set_.engine, notices, DEPARTMENTS)
         processes = {name: set_.start(name) for name in GOALS}
         set_.wait_until_reckoned()
         found: dict[str, list[tuple[int, float]]] = {name: [] for name in GOALS}
@@ -51,13 +58,9 @@ def _sending(set_: Stage, notices: int) -> Iterator[int]:
     step = max(1, notices // POINTS)
     for first in range(0, notices, step):
         last = min(first + step, notices)
-        write_lots(set_.engine, "petition_events", (assigned(i) for i in range(first, last)), LOT)
-        wait_until(lambda last=last: _sent(set_) >= last, set_.log, PATIENCE_S)
+        write_lots(set_.engine, "petition_events", (assigned(i, DEPARTMENTS) for i in range(first, last)), LOT)
+        wait_until(lambda last=last: set_.ask(DECIDED) >= last and set_.ask(UNSENT) == 0, set_.log, PATIENCE_S)
         yield last
-
-
-def _sent(set_: Stage) -> int:
-    return set_.ask("SELECT count(*) FROM messages WHERE state = 'accepted'")
 
 
 def _rows(name: str, points: list[tuple[int, float]]) -> Iterator[Row]:

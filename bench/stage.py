@@ -2,8 +2,8 @@
 
 PostgreSQL as one runs it (a commit is on the disk), Valkey, a stand-in for Twilio in a process of its own, `duban
 daemon` and `duban worker` as anybody would start them, on the machine's clock: every day is a workday and the window
-is open all day. Each opinion has a department of its own, so that each fact becomes an SMS of its own. Callers:
-latency.py, memory.py, starting.py.
+is open all day. Unless told otherwise, each opinion has a department of its own, so that each fact becomes an SMS of
+its own. Callers: latency.py, memory.py, starting.py.
 """
 
 import os
@@ -137,11 +137,14 @@ def _environ(folder: Path, database: str, valkey: str, twilio: str) -> dict[str,
     }
 
 
-def fill(engine: Engine, opinions: int) -> None:
-    """Put so many opinions on record, registered yesterday, and as many departments with one contact each."""
+def fill(engine: Engine, opinions: int, departments: int | None = None) -> None:
+    """Put so many opinions on record, registered yesterday, and departments with one contact each.
+
+    `departments`: how many, a multiple of ten; unset: as many as there are opinions.
+    """
     with engine.begin() as connection:
-        facts.upsert(connection, "offices", _offices(opinions))
-        facts.upsert(connection, "contacts", _contacts(opinions))
+        facts.upsert(connection, "offices", _offices(departments or opinions))
+        facts.upsert(connection, "contacts", _contacts(departments or opinions))
     yesterday = datetime.now(UTC) - timedelta(days=1)
     write_lots(engine, "petitions", (_petition(i, yesterday) for i in range(opinions)))
 
@@ -153,9 +156,10 @@ def write_lots(engine: Engine, table: str, rows: Iterator[Any], lot_of: int = LO
             facts.upsert(connection, table, lot)
 
 
-def assigned(number: int) -> PetitionEvent:
+def assigned(number: int, departments: int | None = None) -> PetitionEvent:
     """Return the fact that an opinion is assigned now: its department gets an SMS at once."""
-    return PetitionEvent(petition=f"P{number:08}", at=datetime.now(UTC), event="assigned", office=f"D{number}")
+    office = f"D{number % departments if departments else number}"
+    return PetitionEvent(petition=f"P{number:08}", at=datetime.now(UTC), event="assigned", office=office)
 
 
 def mobile(number: int) -> str:

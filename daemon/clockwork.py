@@ -77,10 +77,12 @@ class Clockwork:
 
     def _rest(self, pause: float) -> None:
         """Sleep; a fact that is changed meanwhile wakes, where the database tells of it."""
-        if self._ear is None or pause == 0.0 or self._looked is None:
-            self._stopping.wait(pause)
-        else:
+        if self._ear is not None and self._looked is not None and pause > 0.0:
             self._ear.wait(pause)
+            return
+        if self._ear is not None and self._looked is None:
+            self._ear.close()  # who does not look must not let bells pile up
+        self._stopping.wait(pause)
 
     def _look(self) -> float:
         """Have the next step taken if one is due; return how long to sleep until the next look, in real seconds."""

@@ -8,6 +8,7 @@ whoever only looks.
 
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -17,6 +18,7 @@ from sqlalchemy.engine import ExceptionContext, make_url
 
 #: a long import is one transaction: whoever wants to write meanwhile waits for it
 BUSY_MS: Final = 60_000
+SWITCH_S: Final = 0.01  #: between two tries at switching a new file to the write-ahead log
 READING: Final = "duban_reading"
 #: PostgreSQL quotes the row that breaks a rule, cell by cell, and what comes after may be a line of a cell
 QUOTED_ROW: Final = re.compile(r"\nDETAIL:.*", re.DOTALL)
@@ -60,8 +62,27 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     # SQLAlchemy's own BEGIN goes out; the driver must not send another.
     connection.isolation_level = None
     # FULL: a claim that a power cut undid would be a message sent twice.
-    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    _keep_write_ahead_log(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _keep_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch a new file to the write-ahead log, and wait for whoever does so at the same moment.
+
+    The switch raises its lock from shared to exclusive, where SQLite's own wait could deadlock: it fails at once.
+    """
+    give_up = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as err:
+            if err.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(SWITCH_S)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

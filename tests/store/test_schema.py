@@ -419,10 +419,7 @@ with engine.begin() as connection:
 """
 
 
-def test_two_processes_that_migrate_at_once_both_find_the_schema_made(request, empty_url):
-    if empty_url.startswith("sqlite"):
-        why = "store/engine.py: PRAGMA journal_mode=WAL on a new file does not wait; now and then it finds it locked"
-        request.applymarker(pytest.mark.xfail(strict=False, reason=why))
+def test_two_processes_that_migrate_at_once_both_find_the_schema_made(empty_url):
     program = [sys.executable, "-c", MIGRATE, empty_url]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     starting = [subprocess.Popen(program, cwd=ROOT, **pipes) for _ in range(2)]

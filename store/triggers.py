@@ -28,6 +28,8 @@ MARKS: Final = {
 }
 #: tables whose rows can pass to another owner under the same key
 PASSED_ON: Final = ("leaves", "visits")
+#: SQLite's triggers that fire when a row comes in
+INSERTING: Final = ("{table}_insert_stale", "{table}_replace_stale")
 #: event → the rows that are marked
 ROWS: Final = {"insert": ("NEW",), "update": ("OLD", "NEW"), "delete": ("OLD",)}
 
@@ -46,6 +48,16 @@ def _mark_all(kind: str, column: str | None, rows: Iterable[str]) -> str:
     return (
         f"INSERT INTO stale (kind, id, mark) SELECT '{kind}', id, count(*) FROM ({touched}) AS touched "  # noqa: S608
         "GROUP BY id ORDER BY id ON CONFLICT (kind, id) DO UPDATE SET mark = stale.mark + excluded.mark;"
+    )
+
+
+def mark_rows_of(table: str) -> str:
+    """Return what marks, on SQLite, whom all rows of a table concern, as if each had just come in."""
+    kind, column = MARKS[table]
+    # WHERE true: without it ON CONFLICT would be read as the condition of a join.
+    return (
+        f"INSERT INTO stale (kind, id, mark) SELECT '{kind}', {column or repr('')}, count(*) FROM {table} "  # noqa: S608
+        "WHERE true GROUP BY 2 ON CONFLICT (kind, id) DO UPDATE SET mark = stale.mark + excluded.mark"
     )
 
 

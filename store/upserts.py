@@ -4,7 +4,8 @@ The same outcome on SQLite and PostgreSQL. Few rows go through SQLAlchemy; the r
 all that it does for a single row. Callers: store/.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,12 +16,15 @@ from typing import Any, Final
 from sqlalchemy import Column, Connection, DateTime, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from store.filling import filling, is_empty
+
 #: rows written at a time
 LOT: Final = 5_000
 CACHED: Final = 1 << 14
 CACHE_KB: Final = 1 << 16  #: what SQLite may hold of its pages
 
 Cells = tuple[Any, ...]
+Write = Callable[[list[Cells]], tuple[int, int]]  #: a lot → how many of its rows were added and changed
 
 
 # A statement is made once and kept: making it anew takes three times as long as the database needs for a row.
@@ -80,18 +84,28 @@ class Tally:
 
 def put_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> Tally:
     """Add new rows, update changed ones, leave the same alone; the cells stand in the order of the columns."""
-    write = (_into_sqlite if connection.dialect.name == "sqlite" else _into_postgresql)(connection, table)
-    tally = Tally()
+    is_sqlite = connection.dialect.name == "sqlite"
     remaining = map(_as_the_driver_wants(connection, table), rows)
-    while lot := list(islice(remaining, LOT)):
+    first = list(islice(remaining, LOT))
+    # A lot that is not full is the last.
+    is_filled = is_sqlite and len(first) == LOT and is_empty(connection, table)
+    with filling(connection, table) if is_filled else nullcontext():
+        write = (_into_sqlite if is_sqlite else _into_postgresql)(connection, table)
+        return _write_lots(write, first, remaining)
+
+
+def _write_lots(write: Write, lot: list[Cells], remaining: Iterator[Cells]) -> Tally:
+    tally = Tally()
+    while lot:
         added, changed = write(lot)
         tally.added += added
         tally.changed += changed
         tally.same += len(lot) - added - changed
+        lot = list(islice(remaining, LOT))
     return tally
 
 
-def _into_sqlite(connection: Connection, table: Table) -> Callable[[list[Cells]], tuple[int, int]]:
+def _into_sqlite(connection: Connection, table: Table) -> Write:
     # With its own 2 MB the indexes of a large table are read and written over and over.
     connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE_KB}")
     names, keys, others = _names(connection, table)
@@ -112,7 +126,7 @@ def _into_sqlite(connection: Connection, table: Table) -> Callable[[list[Cells]]
     return write
 
 
-def _into_postgresql(connection: Connection, table: Table) -> Callable[[list[Cells]], tuple[int, int]]:
+def _into_postgresql(connection: Connection, table: Table) -> Write:
     names, keys, others = _names(connection, table)
     listed, incoming = ", ".join(names), f"incoming_{table.name}"
     ours, theirs = (", ".join(f"{of}.{name}" for name in others) for of in (table.name, "excluded"))

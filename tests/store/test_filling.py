@@ -1,0 +1,72 @@
+"""Does an empty table that is filled at once end up as if its rows had come one by one?
+
+SQLite alone: PostgreSQL has no such way.
+"""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import delete, select
+
+from store import facts, filling, upserts
+from store.facts import Tally
+from store.schema import FACTS, stale
+from tests.store.rows import FULL, SPARE
+from tests.store.saving import save
+
+PATTERN = SPARE["visits"]
+VISITS = [replace(PATTERN, id=f"N{i}", deputy=("DA", "DB", "DB")[i % 3]) for i in range(10)]
+
+
+@pytest.fixture
+def connection(sqlite_engine, monkeypatch):
+    """The record without its visits, nothing marked; four rows are many."""
+    monkeypatch.setattr(upserts, "LOT", 4)
+    with sqlite_engine.begin() as connection:
+        save(connection, replace(FULL, visits=[]))
+        connection.execute(delete(stale))
+        yield connection
+
+
+def schema(connection):
+    return set(connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master"))
+
+
+def marks(connection):
+    return {tuple(row) for row in connection.execute(select(stale))}
+
+
+def test_indexes_triggers_and_marks_are_those_of_rows_that_come_one_by_one(connection):
+    connection.execute(stale.insert().values(kind="deputy", id="DA", mark=5))
+    before = schema(connection)
+    assert facts.upsert(connection, "visits", VISITS) == Tally(added=10)
+    assert schema(connection) == before
+    assert marks(connection) == {("deputy", "DA", 5 + 4), ("deputy", "DB", 6)}
+
+
+def test_a_row_that_passes_to_another_while_the_table_is_filled_marks_both(connection):
+    given = [*VISITS[1:9], replace(VISITS[1], deputy="DA")]
+    assert facts.upsert(connection, "visits", given) == Tally(added=8, changed=1)
+    assert {ident for _, ident, _ in marks(connection)} == {"DA", "DB"}
+
+
+def test_a_failure_leaves_the_table_as_it_was(connection):
+    before = schema(connection)
+
+    def broken():
+        yield from VISITS
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        facts.upsert(connection, "visits", broken())
+    assert schema(connection) == before
+    assert connection.execute(select(FACTS["visits"])).first() is None
+    assert not marks(connection)
+
+
+@pytest.mark.parametrize(("there", "given"), [(VISITS[:1], VISITS[1:]), ([], VISITS[:3])])
+def test_a_table_that_has_rows_or_gets_few_keeps_its_triggers_meanwhile(connection, monkeypatch, there, given):
+    facts.upsert(connection, "visits", there)
+    monkeypatch.setattr(filling, "mark_rows_of", None)  # calling it would fail
+    assert facts.upsert(connection, "visits", given) == Tally(added=len(given))
+    assert len(marks(connection)) == len({visit.deputy for visit in [*there, *given]})

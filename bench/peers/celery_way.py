@@ -25,8 +25,8 @@ PROCESSES: Final = 2
 HOUR_S: Final = 3_600
 #: as the kills cannot wait for an hour
 SOON_S: Final = 10
-#: what is due for redelivery is looked for each ten seconds
-QUIET_S: Final = 35.0
+#: a worker looks for what is due for redelivery when it starts, and then each hundred seconds
+QUIET_S: Final = 115.0
 ENDS_S: Final = 1_200.0
 
 

@@ -7,7 +7,9 @@ Rules: R3 to R5. Callers: actors/steps.py, `duban matters --rebuild`.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Connection
@@ -81,21 +83,49 @@ def all_subjects(connection: Connection) -> set[Subject]:
     return {Subject(kind, i) for kind, table in tables.items() for i in facts.ids(connection, table)}
 
 
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Some subjects: what is on record about them, how far they have been reckoned, and their matters as kept."""
+
+    subjects: Sequence[Subject]
+    dossiers: Sequence[Dossier]
+    rows: Mapping[Subject, SubjectRow]
+    stored: Mapping[Subject, Mapping[str, Matter]]
+
+
+def read_lot(connection: Connection, desk: Desk, subjects: Sequence[Subject]) -> Lot:
+    """Read all that is needed to reckon some subjects."""
+    rows = projection.subject_rows(connection, subjects)
+    stored = projection.matters_of(connection, subjects)
+    return Lot(subjects, read_dossiers(connection, desk, subjects), rows, stored)
+
+
 def reckon_subjects(
     connection: Connection, desk: Desk, subjects: Sequence[Subject], at: datetime, since: datetime
 ) -> int:
     """Bring the matters of some subjects up to `at`, and decide the notices of what happened."""
-    rows = projection.subject_rows(connection, subjects)
-    stored = projection.matters_of(connection, subjects)
-    outcomes = []
-    for dossier in read_dossiers(connection, desk, subjects):
-        row = rows.get(dossier.subject)
-        before = stored.get(dossier.subject, {})
-        outcomes.append((dossier, reckon(dossier, at, before, row.reckoned_to if row else None)))
-    _tell(connection, desk, [outcome for _, outcome in outcomes], at)
-    _save(connection, desk, outcomes, stored, at, since)
-    _forget(connection, set(subjects) - {dossier.subject for dossier, _ in outcomes}, stored)
+    reckon_lot(connection, desk, read_lot(connection, desk, subjects), at, since)
     return len(subjects)
+
+
+def reckon_lot(
+    connection: Connection,
+    desk: Desk,
+    lot: Lot,
+    at: datetime,
+    since: datetime,
+    fresh: Mapping[Subject, Reckoned] = MappingProxyType({}),
+) -> None:
+    """Do so with what has been read. `fresh`: what has been reckoned up to `at` already, from the facts alone."""
+    outcomes = []
+    for dossier in lot.dossiers:
+        row = lot.rows.get(dossier.subject)
+        before = lot.stored.get(dossier.subject, {})
+        known = fresh.get(dossier.subject) if row is None else None
+        outcomes.append((dossier, known or reckon(dossier, at, before, row.reckoned_to if row else None)))
+    _tell(connection, desk, [outcome for _, outcome in outcomes], at)
+    _save(connection, desk, outcomes, lot.stored, at, since)
+    _forget(connection, set(lot.subjects) - {dossier.subject for dossier, _ in outcomes}, lot.stored)
 
 
 def _forget(connection: Connection, gone: set[Subject], stored: Mapping[Subject, Mapping[str, Matter]]) -> None:

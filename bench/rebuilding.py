@@ -41,13 +41,18 @@ def main() -> None:
     yardstick = measure("counting to twenty millions", python("bench.yardsticks", "count"), times=1)
     found: list[Measured] = []
     for kind in [options.only] if options.only else KINDS:
-        with tempfile.TemporaryDirectory() as folder, database(kind, folder) as url:
-            fill(url, options.seats)
-            os.environ["DUBAN_DATABASE_URL"] = url
-            rebuild = duban("matters", "--rebuild")
-            found.append(measure(f"{kind}, nothing there", rebuild, rows=options.seats, times=1))
-            found.append(measure(f"{kind}, all there", rebuild, rows=options.seats, times=1))
+        found += rebuild_twice(kind, options.seats)
     show(found, yardstick)
+
+
+def rebuild_twice(kind: str, seats: int) -> Iterator[Measured]:
+    """Measure a rebuild when no matter is kept, and one more."""
+    with tempfile.TemporaryDirectory() as folder, database(kind, folder) as url:
+        fill(url, seats)
+        os.environ["DUBAN_DATABASE_URL"] = url
+        rebuild = duban("matters", "--rebuild")
+        yield measure(f"{kind}, nothing there", rebuild, rows=seats, times=1)
+        yield measure(f"{kind}, all there", rebuild, rows=seats, times=1)
 
 
 def fill(url: str, seats: int) -> None:

@@ -4,6 +4,7 @@ Each command is glue: it opens what it needs, calls the piece that knows, prints
 line". Exit status: 0 done, 1 a finding, 2 bad input or usage, 3 a service out of reach.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -406,17 +407,31 @@ def matters(  # noqa: PLR0913, PLR0917
         fail("--check goes with --rebuild", BAD_INPUT)
     with looking() as (connection, desks, services):
         if rebuild:
-            differing = rebuild_matters(connection, desks, write=not only_check)
+            count = _tell_differences(rebuild_matters(connection, desks, write=not only_check), as_json=as_json)
         else:
             day = local_day(services.clock.now())
             found = list_matters(connection, day, statuses=statuses, town=town, kind=kind, subject=subject, limit=limit)
     if not rebuild:
         say(map(matter_line, found), [matter_facts(one) for one in found], as_json=as_json)
         return
-    done = "not as in a fresh reckoning" if only_check else "brought in line with a fresh reckoning"
-    say([*differing, f"{_many(len(differing), 'matter')} {done}"], differing, as_json=as_json)
-    if differing and only_check:
+    if not as_json:
+        done = "not as in a fresh reckoning" if only_check else "brought in line with a fresh reckoning"
+        click.echo(f"{_many(count, 'matter')} {done}")
+    if count and only_check:
         raise SystemExit(FINDING)
+
+
+def _tell_differences(lines: Iterable[str], *, as_json: bool) -> int:
+    """Print each line as it is found, for there may be millions; return how many there were."""
+    if as_json:
+        found = list(lines)
+        say((), found, as_json=True)
+        return len(found)
+    count = 0
+    for line in lines:
+        click.echo(line)
+        count += 1
+    return count
 
 
 @main.command()

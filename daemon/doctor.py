@@ -92,9 +92,9 @@ def _with_database(connection: Connection, services: Services) -> Iterator[Sympt
 def _matters(connection: Connection, services: Services) -> Symptom:
     if installation.get(connection, CURSOR) is None:
         return _well("matters", "none reckoned yet: the clock has never run; see duban up")
-    differing = rebuild_matters(connection, Desks(services), write=False)
+    differing = sum(1 for _ in rebuild_matters(connection, Desks(services), write=False))
     if differing:
-        return _look("matters", f"{len(differing)} differ from a fresh reckoning; run duban matters --rebuild")
+        return _look("matters", f"{differing} differ from a fresh reckoning; run duban matters --rebuild")
     return _well("matters", "equal a fresh reckoning")
 
 

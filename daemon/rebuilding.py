@@ -3,67 +3,83 @@
 Callers: `duban matters --rebuild`, `duban doctor`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
 from actors.desks import Desks
-from actors.reckoning import all_subjects, batches, reckon_subjects
+from actors.reckoning import Lot, read_lot, reckon_lot
 from actors.steps import cursor
 from rules.dockets import Desk
-from rules.dossiers import reckon
+from rules.dossiers import Reckoned, reckon
 from rules.facts import local_day, midnight
 from rules.matters import Matter, Subject
 from rules.notices import next_attention
 from store import notices, projection
-from store.dossiers import read_dossiers
+from store.standing import subjects_in_lots
 
+LOT: Final = 2_000  #: subjects read, reckoned and written at a time: bounds memory, not meaning
 SHOWN: Final = 3  #: differing fields named for one matter
 
 
-def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> list[str]:
-    """Return one line for each matter that differs; with `write` they are brought in line, and told of as usual."""
+def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> Iterator[str]:
+    """Yield one line for each matter that differs; with `write` they are brought in line, and told of as usual."""
     desk = desks.of(connection)
     at = cursor(connection, desk)
-    lines: list[str] = []
-    for batch in batches(sorted(all_subjects(connection) | projection.known_subjects(connection))):
-        differing = _differing(connection, desk, batch, at)
-        lines += [line for found in differing.values() for line in found]
+    for subjects in subjects_in_lots(connection, LOT):
+        lot = read_lot(connection, desk, subjects)
+        fresh = {dossier.subject: reckon(dossier, at) for dossier in lot.dossiers}
+        differing = _differing(connection, desk, lot, fresh, at)
         if write and differing:
-            reckon_subjects(connection, desk, list(differing), at, since=at)
-    return lines
+            reckon_lot(connection, desk, _part(lot, differing), at, at, fresh)
+        for lines in differing.values():
+            yield from lines
 
 
-def _differing(connection: Connection, desk: Desk, batch: Sequence[Subject], at: datetime) -> dict[Subject, list[str]]:
+def _part(lot: Lot, subjects: Mapping[Subject, object]) -> Lot:
+    """Return what a lot holds of some of its subjects."""
+    return replace(lot, subjects=list(subjects), dossiers=[d for d in lot.dossiers if d.subject in subjects])
+
+
+def _differing(
+    connection: Connection, desk: Desk, lot: Lot, fresh: Mapping[Subject, Reckoned], at: datetime
+) -> dict[Subject, list[str]]:
     """Return the subjects that differ from a fresh reckoning, with what differs."""
-    stored = projection.matters_of(connection, batch)
-    fresh = {dossier.subject: reckon(dossier, at).matters for dossier in read_dossiers(connection, desk, batch)}
-    found: dict[Subject, list[str]] = {}
-    for subject in batch:
-        new, known = fresh.get(subject, {}), stored.get(subject, {})
-        wrong = [i for i in sorted(new.keys() | known.keys()) if new.get(i) != known.get(i)]
-        lines = [f"{ident}: {_difference(new.get(ident), known.get(ident))}" for ident in wrong]
-        lines += _wrong_calls(connection, desk, [m for i, m in known.items() if i not in wrong], at)
-        if lines:
-            found[subject] = lines
-    return found
+    lines: dict[Subject, list[str]] = {subject: [] for subject in lot.subjects}
+    right: list[tuple[Subject, Matter]] = []
+    for subject in lot.subjects:
+        new: Mapping[str, Matter] = fresh[subject].matters if subject in fresh else {}
+        known = lot.stored.get(subject, {})
+        for ident in sorted(new.keys() | known.keys()):
+            kept = known.get(ident)
+            if kept is not None and new.get(ident) == kept:
+                right.append((subject, kept))
+            else:
+                lines[subject].append(f"{ident}: {_difference(new.get(ident), kept)}")
+    for subject, line in _wrong_calls(connection, desk, right, at):
+        lines[subject].append(line)
+    return {subject: found for subject, found in lines.items() if found}
 
 
-def _wrong_calls(connection: Connection, desk: Desk, matters: Sequence[Matter], at: datetime) -> Iterator[str]:
+def _wrong_calls(
+    connection: Connection, desk: Desk, matters: Sequence[tuple[Subject, Matter]], at: datetime
+) -> Iterator[tuple[Subject, str]]:
     """Yield the live matters that would be looked at in another round than the next that is theirs."""
-    live = [matter for matter in matters if matter.is_live(local_day(at))]
+    today = local_day(at)
+    live = [(subject, matter) for subject, matter in matters if matter.is_live(today)]
     if not live:
         return
-    ids = [matter.id for matter in live]
+    ids = [matter.id for _, matter in live]
     fired, calls = notices.fired(connection, ids), projection.next_rungs(connection, ids)
     after = max(at + timedelta(microseconds=1), midnight(desk.start_on))
-    for matter in live:
+    for subject, matter in live:
         known, reckoned = calls[matter.id], next_attention(matter, fired.get(matter.id, ()), after, desk)
         is_still_due = known is not None and known <= at
         if known != reckoned and not is_still_due:
-            yield f"{matter.id}: its next rung is at {known}, reckoned {reckoned}"
+            yield subject, f"{matter.id}: its next rung is at {known}, reckoned {reckoned}"
 
 
 def _difference(fresh: object, known: object) -> str:

@@ -4,13 +4,13 @@ Callers: intake/ (which checks rows before), actors/reckoning.py, coverage.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final, get_args, get_type_hints
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 from sqlalchemy.sql.expression import ColumnElement
 
 from rules.facts import (
@@ -209,18 +209,45 @@ MATTERS_OF: Final = {
 }
 
 
+_OF: Final = FACTS["acknowledgements"].c
+_WORDS_BETWEEN: Final = (
+    select(FACTS["acknowledgements"])
+    .where(_OF.matter > bindparam("first"), _OF.matter < bindparam("last"))
+    .limit(bindparam("most"))
+)
+
+
 def acknowledgements_of(connection: Connection, kind: SubjectKind, of: Sequence[str]) -> list[Acknowledgement]:
     """Return the acknowledgements of the matters of these subjects."""
-    target = FACTS["acknowledgements"]
     found: list[Acknowledgement] = []
+    for prefix in MATTERS_OF[kind] if of else ():
+        near = _words_near(connection, prefix, of)
+        found += _words_of_each(connection, prefix, of) if near is None else near
+    return sorted(found, key=attrgetter("at", "position"))
+
+
+def _words_near(connection: Connection, prefix: str, of: Sequence[str]) -> list[Acknowledgement] | None:
+    """Return their acknowledgements from one look at all between the first and the last of them; None if too many.
+
+    Acknowledgements are few: a condition for each of hundreds of subjects costs far more than to pass over others'.
+    """
+    # ':' and its successor ';' bound all ids that begin with the subject's: the key's index serves them.
+    first, last = min(f"{prefix}:{ident}:" for ident in of), max(f"{prefix}:{ident};" for ident in of)
+    rows = _rows(connection, Acknowledgement, _WORDS_BETWEEN, {"first": first, "last": last, "most": len(of) + 1})
+    words: list[Acknowledgement] = list(rows)
+    return None if len(words) > len(of) else [word for word in words if _is_of(word.matter, prefix, frozenset(of))]
+
+
+def _is_of(matter: str, prefix: str, wanted: Collection[str]) -> bool:
+    begin = len(prefix) + 1
+    return any(matter[begin:i] in wanted for i in range(begin, len(matter)) if matter[i] == ":")
+
+
+def _words_of_each(connection: Connection, prefix: str, of: Sequence[str]) -> Iterator[Acknowledgement]:
+    target = FACTS["acknowledgements"]
     for start in range(0, len(of), BATCH // 8):
-        some = of[start : start + BATCH // 8]
-        # ':' and its successor ';' bound all ids that begin with the subject's: the key's index serves them.
         spans: list[ColumnElement[bool]] = [
             and_(target.c.matter > f"{prefix}:{ident}:", target.c.matter < f"{prefix}:{ident};")
-            for ident in some
-            for prefix in MATTERS_OF[kind]
+            for ident in of[start : start + BATCH // 8]
         ]
-        query = select(target).where(or_(*spans)).order_by(target.c.at, target.c.position)
-        found += _rows(connection, Acknowledgement, query)
-    return found
+        yield from _rows(connection, Acknowledgement, select(target).where(or_(*spans)))

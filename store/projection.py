@@ -135,13 +135,6 @@ def subject_rows(connection: Connection, wanted: Iterable[Subject]) -> dict[Subj
     return found
 
 
-def known_subjects(connection: Connection) -> set[Subject]:
-    """Return every subject that has matters, on record still or not."""
-    kinds = {matter: kind for kind, names in MATTERS_OF.items() for matter in names}
-    query = select(matters.c.kind, matters.c.subject).distinct()
-    return {Subject(kinds[kind], ident) for kind, ident in connection.execute(query)}
-
-
 def save_subjects(connection: Connection, rows: Iterable[SubjectRow]) -> None:
     """Note how far subjects have been reckoned."""
     upsert_lot(connection, subjects, [{f.name: getattr(row, f.name) for f in fields(row)} for row in rows])

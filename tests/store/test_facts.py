@@ -165,3 +165,12 @@ def test_an_instant_is_the_same_wherever_it_was_written(connection):
     save(connection, FULL)
     assert facts.petitions(connection, ["P1"])[0].recorded_at == at(9)
     assert facts.petitions(connection, ["P1"])[0].recorded_at.utcoffset().total_seconds() == 0
+
+
+def test_acknowledgements_are_the_same_however_many_lie_between_those_asked_for(connection):
+    save(connection, FULL)
+    word = SPARE["acknowledgements"]  # of J2
+    others = [replace(word, matter=f"milestone:J{number}:1") for number in range(10, 19)]
+    facts.upsert(connection, "acknowledgements", [word, *others])
+    for wanted in (["J1", "J2"], ["J2"], ["J0", "J2", *(f"J{number}" for number in range(30, 45))]):
+        assert facts.acknowledgements_of(connection, SubjectKind.PROJECT, wanted) == [word]

@@ -31,7 +31,7 @@ def duban(engine):
 
 def rebuild(duban, *, write=False):
     with duban.engine.begin() as connection:
-        return rebuild_matters(connection, duban.desks, write=write)
+        return list(rebuild_matters(connection, duban.desks, write=write))
 
 
 def matters(duban):

@@ -1,0 +1,38 @@
+"""Which subjects are there, on record or with matters that are kept?
+
+In lots in the order of their ids, so that a country's fit memory. Caller: daemon/rebuilding.py.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, select, union
+
+from rules.matters import Subject, SubjectKind
+from store.facts import MATTERS_OF
+from store.schema import FACTS, matters
+
+TABLES: Final = {SubjectKind.SEAT: "seats", SubjectKind.PETITION: "petitions", SubjectKind.PROJECT: "projects"}
+
+
+def subjects_in_lots(connection: Connection, size: int) -> Iterator[list[Subject]]:
+    """Yield every subject once, at most `size` at a time, each lot of one kind."""
+    for kind in sorted(TABLES):
+        after = ""
+        while ids := connection.execute(_after(kind), {"after": after, "most": size}).scalars().all():
+            yield [Subject(kind, ident) for ident in ids]
+            after = ids[-1]
+
+
+@cache
+def _after(kind: SubjectKind) -> Select[Any]:
+    """Return the question for the ids that come next: a look at an index for each table that may have some."""
+    own = FACTS[TABLES[kind]].c.id
+    found = [select(own.label("id")).where(own > bindparam("after")).order_by(own)]
+    for name in MATTERS_OF[kind]:
+        of_kind = select(matters.c.subject.label("id")).distinct().where(matters.c.kind == name)
+        found.append(of_kind.where(matters.c.subject > bindparam("after")).order_by(matters.c.subject))
+    some = [select(query.limit(bindparam("most")).subquery().c.id) for query in found]
+    ids = union(*some).subquery()
+    return select(ids.c.id).order_by(ids.c.id).limit(bindparam("most"))

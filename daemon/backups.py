@@ -122,7 +122,7 @@ def _whole(file: Path) -> Iterator[IO[bytes]]:
 
 def _write(services: Services, out: IO[bytes], now: datetime) -> None:
     with reading(services.engine) as connection, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        migrating.require(connection)
+        migrating.require_own(connection)
         manifest = Manifest(
             format=FORMAT,
             duban=version("duban"),
@@ -222,7 +222,7 @@ def _require_fit(connection: Connection, backup: Backup) -> None:
         )
     if migrating.current_version(connection) is None:
         migrating.migrate(connection)
-    migrating.require(connection)
+    migrating.require_own(connection)
     filled = copying.filled(connection)
     if filled:
         raise BadBackup(f"the database is not empty: {filled} has rows; name an empty one in DUBAN_DATABASE_URL")

@@ -200,12 +200,21 @@ def token_revoke(name: str) -> None:
 
 
 @main.command()
-def init() -> None:
+@click.option("--to", metavar="VERSION", help="Take the schema back to this older version, for an older duban.")
+@click.option("--anyway", is_flag=True, help="With --to: also if that version does not know all that is there.")
+def init(to: str | None, anyway: bool) -> None:  # noqa: FBT001
     """Make the schema, or bring it up to date."""
     from config.services import open_services
     from daemon.processes import prepare
+    from daemon.upgrades import take_back
 
     services = open_services()
+    if to is not None:
+        for line in take_back(services, to, anyway=anyway):
+            click.echo(line)
+        return
+    if anyway:
+        fail("--anyway goes with --to", BAD_INPUT)
     begins = prepare(services)
     click.echo(f"{services.engine.url.render_as_string(hide_password=True)} is ready; taken into use on {begins}")
 

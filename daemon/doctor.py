@@ -66,12 +66,10 @@ def examine() -> list[Symptom]:
 def _with_database(connection: Connection, services: Services) -> Iterator[Symptom]:
     yield _well("database", services.engine.url.render_as_string(hide_password=True))
     version, known = migrating.current_version(connection), migrating.head_version()
-    yield Symptom(
-        "schema",
-        version == known,
-        f"at {version}, this duban knows {known}" + ("" if version == known else "; run duban init"),
-    )
-    if version != known:
+    wrong = migrating.misfit(connection)
+    newer = "" if version == known else ", which it admits: an upgrade is under way, or was taken back"
+    yield Symptom("schema", wrong is None, wrong or f"at {version}, this duban knows {known}{newer}")
+    if wrong:
         return
     as_in_database(connection, services)
     checks: tuple[Callable[[Connection, Services], Symptom], ...] = (

@@ -56,9 +56,9 @@ def explained(err: Exception) -> tuple[str, int]:
 
     from config.layers import WrongSettings
     from daemon.processes import NoBroker, WrongClock
-    from store.migrating import WrongSchema
+    from store.migrating import NotBack, WrongSchema
 
-    if isinstance(err, (WrongSettings, WrongClock, NoBroker)):
+    if isinstance(err, (WrongSettings, WrongClock, NoBroker, NotBack)):
         return str(err), BAD_INPUT
     if isinstance(err, WrongSchema):
         return str(err), OUT_OF_REACH

@@ -92,10 +92,10 @@ def _look_at_broker(services: Services, report: Report) -> None:
 def _look_at_database(
     connection: Connection, services: Services, desk_of: Callable[[Connection], Desk], report: Report
 ) -> None:
-    version, known = migrating.current_version(connection), migrating.head_version()
-    report.found["schema"] = version
-    if version != known:
-        report.reasons.append(f"the schema is at {version or 'nothing'}, this duban knows {known}; run duban init")
+    report.found["schema"] = migrating.current_version(connection)
+    wrong = migrating.misfit(connection)
+    if wrong:
+        report.reasons.append(wrong)
         return
     now = services.clock.now()
     report.found["now"] = _shown(now)

@@ -7,6 +7,7 @@ from store.types import UtcDateTime, Words
 
 revision = "0001"
 down_revision = None
+expands = False
 
 WORD = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 

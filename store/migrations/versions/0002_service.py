@@ -1,4 +1,7 @@
-"""The service: attempts at sending, replies, leases, accounts and tokens; more states of a message."""
+"""The service: attempts at sending, replies, leases, accounts and tokens; more states of a message.
+
+Taken back, it keeps in tables `kept_…` what 0001 does not know, and brings it back when it is made again.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,10 +10,32 @@ from store.types import UtcDateTime
 
 revision = "0002"
 down_revision = "0001"
+expands = False  #: a message needs columns that 0001 does not fill
 
 WORD = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 #: tables whose rows refer to messages
 CHILDREN = ("notices", "digests")
+#: tables of this version, parents before children
+NEW = (
+    "quotas", "gateways", "idempotency", "leases", "optouts", "policies", "replies", "signins", "slots", "accounts",
+    "attachments", "attempts", "tokens", "sessions",
+)  # fmt: skip
+#: those whose rows the database numbers
+NUMBERED = ("policies", "signins")
+#: columns of messages that 0001 does not know
+COLUMNS = ("moved_at", "try_at", "absent_at", "followed_at", "instead_of", "sealed")
+OLD_CHECKS = {
+    "kind": "kind IN ('notices', 'digest')",
+    "state": "state IN ('due', 'sending', 'accepted', 'failed', 'superseded', 'undeliverable', 'unknown')",
+    "reason": "(reason IS NOT NULL) = (state IN ('failed', 'superseded', 'undeliverable', 'unknown'))",
+    "claimed": "(state = 'sending') = (claimed_until IS NOT NULL)",
+}
+#: what 0001 takes a message for. Nothing leaves that did not leave before: what is held, and the operator's own mail
+#: on its way, count as failed; `duban retry` is there for them.
+PUT_AS = (
+    "CASE WHEN state = 'delivered' THEN 'accepted' WHEN state = 'expired' THEN 'superseded' "
+    "WHEN state = 'held' OR (kind = 'operator' AND state IN ('due', 'sending')) THEN 'failed' ELSE state END"
+)
 CHECKS = {
     "kind": "kind IN ('notices', 'digest', 'operator')",
     "state": (
@@ -34,12 +59,13 @@ def upgrade() -> None:
         "INSERT INTO attempts (id, message, at, gateway, outcome, reason, provider_id, ended_at) "
         "SELECT attempt, id, COALESCE(sent_at, at), COALESCE(provider, 'sandbox'), "
         "CASE state WHEN 'accepted' THEN 'accepted' WHEN 'failed' THEN 'refused' WHEN 'unknown' THEN 'unknown' END, "
-        "reason, provider_id, sent_at FROM sent"
+        "reason, provider_id, sent_at FROM sent" + _unless_kept()
     )
     op.execute("DROP TABLE sent")
     op.add_column("findings", sa.Column("closed_at", UtcDateTime()))
     op.add_column("findings", sa.Column("closed_by", WORD))
     op.add_column("audit", sa.Column("mac", WORD))
+    _bring_back()
 
 
 def _widen_messages() -> None:
@@ -257,5 +283,107 @@ def _bring_children_back() -> None:
         op.execute(f"DROP TABLE aside_{table}")
 
 
+def _kept() -> set[str]:
+    """Return the tables in which an earlier downgrade kept what 0001 does not know."""
+    return {name for name in sa.inspect(op.get_bind()).get_table_names() if name.startswith("kept_")}
+
+
+def _unless_kept() -> str:
+    """Return the condition that picks the attempts which 0001 made, of all that it knows."""
+    if "kept_attempts" not in _kept():
+        return ""
+    known = "SELECT id FROM kept_attempts UNION SELECT attempt FROM kept_messages WHERE attempt IS NOT NULL"
+    return f" WHERE attempt NOT IN ({known})"
+
+
+def _bring_back() -> None:
+    """Bring back what a downgrade kept; where 0001 has gone on with a message, what it made of it stands."""
+    kept = _kept()
+    for table in NEW if kept else ():
+        columns = ", ".join(column["name"] for column in sa.inspect(op.get_bind()).get_columns(table))
+        op.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM kept_{table}")
+    if not kept:
+        return
+    untouched = (
+        "messages.id = k.id AND messages.state = k.put_as AND messages.attempts = k.attempts "
+        "AND (messages.attempt = k.attempt OR (messages.attempt IS NULL AND k.attempt IS NULL))"
+    )
+    columns = ", ".join(f"{name} = k.{name}" for name in ("kind", "state", "reason", "claimed_until", *COLUMNS))
+    op.execute(f"UPDATE messages SET {columns} FROM kept_messages AS k WHERE {untouched}")
+    op.execute(
+        "UPDATE findings SET closed_at = k.closed_at, closed_by = k.closed_by FROM kept_findings AS k "
+        "WHERE findings.id = k.id"
+    )
+    # The trail refuses changes. What refuses them is hung anew after this migration, whichever triggers were noted.
+    op.execute("DELETE FROM installation WHERE key = 'triggers'")
+    op.execute("DROP TRIGGER IF EXISTS audit_update" if _is_sqlite() else "ALTER TABLE audit DISABLE TRIGGER USER")
+    op.execute("UPDATE audit SET mac = k.mac FROM kept_audit AS k WHERE audit.seq = k.seq")
+    if not _is_sqlite():
+        op.execute("ALTER TABLE audit ENABLE TRIGGER USER")
+        for table in NUMBERED:
+            op.execute(
+                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), COALESCE(max(id), 0) + 1, false) FROM {table}"
+            )
+    for table in kept:
+        op.execute(f"DROP TABLE {table}")
+
+
+def unknown_below(connection: sa.Connection) -> list[str]:
+    """Return what 0001 does not know, and keeps aside."""
+    counts = [(connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one(), table) for table in NEW]
+    others = {
+        "messages in states that 0001 does not know": f"messages WHERE state <> {PUT_AS}",
+        "mails to the operator": "messages WHERE kind = 'operator'",
+        "findings that are closed": "findings WHERE closed_at IS NOT NULL",
+        "seals of the audit trail": "audit WHERE mac IS NOT NULL",
+    }
+    counts += [
+        (connection.execute(sa.text(f"SELECT count(*) FROM {rows}")).scalar_one(), x) for x, rows in others.items()
+    ]
+    return [f"{count} {what}" for count, what in counts if count]
+
+
 def downgrade() -> None:
-    raise NotImplementedError("a state that 0001 does not know cannot be put into it; restore the backup instead")
+    for table in NEW:
+        op.execute(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
+    op.execute(f"CREATE TABLE kept_messages AS SELECT messages.*, {PUT_AS} AS put_as FROM messages")
+    op.execute(
+        "CREATE TABLE kept_findings AS SELECT id, closed_at, closed_by FROM findings WHERE closed_at IS NOT NULL"
+    )
+    op.execute("CREATE TABLE kept_audit AS SELECT seq, mac FROM audit WHERE mac IS NOT NULL")
+    for table in reversed(NEW):
+        op.drop_table(table)
+    _set_children_aside()
+    _narrow_messages()
+    _bring_children_back()
+    for table, column in (("findings", "closed_at"), ("findings", "closed_by"), ("audit", "mac")):
+        op.drop_column(table, column)
+
+
+def _narrow_messages() -> None:
+    for index in ("ix_messages_open", "ix_messages_not_followed", "ix_messages_day"):
+        op.drop_index(index, "messages")
+    with op.batch_alter_table("messages") as batch:
+        for name in CHECKS if not _is_sqlite() else ():
+            batch.drop_constraint(op.f(f"ck_messages_{name}"), type_="check")
+        batch.drop_constraint(op.f("fk_messages_instead_of"), type_="foreignkey")
+        batch.drop_constraint(op.f("uq_messages_instead_of"), type_="unique")
+        for column in COLUMNS:
+            batch.drop_column(column)
+        batch.add_column(sa.Column("provider", WORD))
+        batch.add_column(sa.Column("provider_id", WORD))
+    op.execute(
+        "UPDATE messages SET state = k.put_as, "
+        "kind = CASE messages.kind WHEN 'operator' THEN 'digest' ELSE messages.kind END, "
+        "claimed_until = CASE k.put_as WHEN 'sending' THEN messages.claimed_until END, "
+        "reason = CASE WHEN k.put_as = 'failed' THEN COALESCE(messages.reason, 'a mail to the operator') "
+        "ELSE messages.reason END FROM kept_messages AS k WHERE messages.id = k.id"
+    )
+    op.execute(
+        "UPDATE messages SET provider = a.gateway, provider_id = a.provider_id FROM kept_attempts AS a "
+        "WHERE messages.attempt = a.id"
+    )
+    with op.batch_alter_table("messages") as batch:
+        for name, condition in OLD_CHECKS.items():
+            batch.create_check_constraint(op.f(f"ck_messages_{name}"), condition)
+    op.create_index("ix_messages_open", "messages", ["state", "at"])

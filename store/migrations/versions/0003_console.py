@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+expands = True
 
 #: name of the index → table and columns
 INDEXES = {
@@ -35,6 +36,11 @@ def upgrade() -> None:
         sqlite_where=is_open,
         postgresql_where=is_open,
     )
+
+
+def unknown_below(_connection: sa.Connection) -> list[str]:
+    """Return what 0002 does not know: indexes hold nothing."""
+    return []
 
 
 def downgrade() -> None:

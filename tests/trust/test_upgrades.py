@@ -1,0 +1,275 @@
+"""Does an upgrade under load lose or double nothing, and does the way back keep what an older duban does not know?"""
+
+import threading
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from psycopg.errors import DeadlockDetected
+from sqlalchemy import insert, inspect, select, text
+from sqlalchemy.exc import OperationalError
+
+from actors.steps import Plan, take_step
+from config.drill import Drill
+from config.services import load_calendar
+from daemon.processes import working
+from rules.facts import midnight
+from store import audit, migrating
+from store.engine import make_engine
+from store.migrating import NotBack, WrongSchema, current_version, migrate, misfit, require, require_own, take_back
+from store.schema import messages, metadata
+from tests.actors.installations import Installation
+from tests.actors.test_live_equals_simulation import (
+    CASES,
+    ONE_DAY,
+    EndingClock,
+    _is_over,
+    arguments,
+    assert_same,
+    expected,
+    policy_of,
+    record_in,
+)
+from tests.daemon.conftest import opened, typed
+from tests.trust.contents import NOW, contents, fill
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9999"
+down_revision = "{head}"
+expands = {expands}
+
+
+def unknown_below(connection):
+    return []
+
+
+def upgrade():
+    op.add_column("messages", sa.Column("colour", sa.String()))
+    op.create_index("ix_notices_colour", "notices", ["state", "town"])
+    op.create_table("colours", sa.Column("id", sa.Integer(), primary_key=True))
+
+
+def downgrade():
+    op.drop_table("colours")
+    op.drop_index("ix_notices_colour", "notices")
+    op.drop_column("messages", "colour")
+"""
+FLIPS = 4
+HEAD = migrating.head_version()
+MAIL = {"kind": "operator", "person": "operator", "channel": "email", "at": NOW, "day": NOW.date(), "moved_at": NOW}
+MAIL |= {"try_at": NOW, "attempts": 0}
+
+
+def newer(folder, *, expands=True):
+    """The folders of the migrations of a duban that is one version ahead."""
+    (folder / "9999_next.py").write_text(NEXT.format(head=HEAD, expands=expands), encoding="utf-8")
+    return (*migrating.VERSIONS, str(folder))
+
+
+# A newer schema ------------------------------------------------------------------------------
+
+
+def test_a_schema_to_which_things_were_only_added_admits_the_version_before(engine, tmp_path):
+    with engine.begin() as connection:
+        migrate(connection, newer(tmp_path))
+    with engine.begin() as connection:
+        assert current_version(connection) == "9999"
+        migrate(connection)
+        require(connection)
+        assert current_version(connection) == "9999", "the older duban leaves it as it is"
+        with pytest.raises(WrongSchema, match="newer than this duban's"):
+            require_own(connection)
+        take_back(connection, HEAD, newer(tmp_path))
+    with engine.begin() as connection:
+        migrate(connection)
+        require_own(connection)
+
+
+def test_a_schema_that_is_not_only_wider_refuses_the_version_before(engine, tmp_path):
+    with engine.begin() as connection:
+        migrate(connection, newer(tmp_path, expands=False))
+    with engine.begin() as connection:
+        words = f"the schema is at 9999, this duban knows {HEAD}; start the duban that knows 9999, or have it run"
+        assert misfit(connection) == f"{words} duban init --to {HEAD}"
+        with pytest.raises(WrongSchema, match=words):
+            migrate(connection)
+        take_back(connection, HEAD, newer(tmp_path, expands=False))
+
+
+def is_deadlock(err):
+    """Whether PostgreSQL undid one of two that waited for each other: it is simply done again."""
+    return isinstance(err, OperationalError) and isinstance(err.orig, DeadlockDetected)
+
+
+@contextmanager
+def writing(engine):
+    """Another program, which writes to the tables that are being changed, again and again; yields what failed."""
+    stopping, failed = threading.Event(), []
+
+    def write():
+        while not stopping.wait(0.05):
+            try:
+                with engine.begin() as connection:
+                    connection.execute(text("UPDATE messages SET subject = subject"))
+                    connection.execute(text("UPDATE notices SET reason = reason"))
+            except Exception as err:  # noqa: BLE001 - whatever it is, it is to be told
+                if not is_deadlock(err):
+                    failed.append(err)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield failed
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def test_a_schema_is_upgraded_and_taken_back_under_load_and_nothing_is_lost_or_doubled(engine, tmp_path):
+    case = CASES / "12-climb-and-acknowledge"
+    first, last, settings = arguments(case)
+    policy = policy_of(settings)
+    record = record_in(case, first, policy)
+    ends = midnight(last + ONE_DAY) - timedelta(microseconds=1)
+    duban = Installation(engine, start=first, policy=policy, calendar=load_calendar())
+    duban.keep(record)
+    take_step(duban.services, duban.desks, Plan(midnight(first)))
+    duban.services.clock = EndingClock(Drill(midnight(first), 1_000_000.0), ends)
+    versions, times, pause = newer(tmp_path), 0, threading.Event()
+    with working(duban.services) as desks, writing(engine) as failed:
+        while times < FLIPS:
+            try:
+                with engine.begin() as connection:
+                    migrate(connection, versions) if times % 2 == 0 else take_back(connection, HEAD, versions)
+            except OperationalError as err:
+                if not is_deadlock(err):
+                    raise
+                continue
+            times += 1
+            pause.wait(0.05)
+        until = time.monotonic() + 60
+        while not _is_over(engine, desks, ends) and time.monotonic() < until:
+            pause.wait(0.05)
+        assert _is_over(engine, desks, ends)
+    assert failed == []
+    with engine.begin() as connection:
+        take_back(connection, HEAD, versions)
+        migrate(connection)
+    assert_same(engine, expected(record, first, last, policy))
+
+
+# The way back --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def filled(empty_url):
+    """A database with something in every table and column, and messages in every state."""
+    engine = make_engine(empty_url)
+    audit.use_key(engine, lambda: b"k" * 32)
+    with engine.begin() as connection:
+        migrate(connection)
+        fill(connection)
+        for ident, state in enumerate(("due", "delivered", "expired", "held", "sending"), 20):
+            row = {"id": ident, "state": state, "reason": "why" if state in ("expired", "held") else None}
+            row["claimed_until"] = NOW if state == "sending" else None
+            connection.execute(insert(messages).values(MAIL | row))
+            connection.execute(insert(messages).values(MAIL | row | {"id": ident + 10, "kind": "notices"}))
+    yield engine
+    engine.dispose()
+
+
+def without_bookkeeping(found):
+    passing = (migrating.HUNG, migrating.ADMITTED)
+    return found | {"installation": [row for row in found["installation"] if row[0] not in passing]}
+
+
+def schema(connection):
+    """What the schema consists of: columns, keys, references, checks, indexes of all tables."""
+    look = inspect(connection)
+    parts = (look.get_columns, look.get_pk_constraint, look.get_foreign_keys, look.get_unique_constraints)
+    parts += (look.get_check_constraints, look.get_indexes)
+    return {name: [plain(part(name)) for part in parts] for name in look.get_table_names()}
+
+
+def plain(found):
+    """What an inspector found, in words that can be compared; the order of columns and constraints does not count."""
+    if isinstance(found, dict):
+        return str(sorted((key, plain(value)) for key, value in found.items()))
+    if isinstance(found, list) and all(isinstance(one, dict) for one in found):
+        return str(sorted(map(plain, found)))
+    return str(found)
+
+
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_what_is_taken_back_and_brought_forward_again_is_as_it_was(filled, version):
+    with filled.begin() as connection:
+        before, shape = without_bookkeeping(contents(connection)), schema(connection)
+        take_back(connection, version)
+        assert current_version(connection) == version
+    with filled.begin() as connection:
+        migrate(connection)
+    with filled.begin() as connection:
+        assert without_bookkeeping(contents(connection)) == before
+        assert schema(connection) == shape
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert audit.verify(connection, [b"k" * 32]).is_sound
+
+
+def test_the_schema_of_the_first_version_is_the_same_made_or_taken_back_to(filled, empty_url):
+    with filled.begin() as connection:
+        take_back(connection, "0001")
+        taken_back = {name: part for name, part in schema(connection).items() if not name.startswith("kept_")}
+        states = dict(connection.execute(text("SELECT id, state FROM messages WHERE id >= 20")).all())
+        migrate(connection)
+    assert states == {
+        20: "failed", 21: "accepted", 22: "superseded", 23: "failed", 24: "failed",
+        30: "due", 31: "accepted", 32: "superseded", 33: "failed", 34: "sending",
+    }  # fmt: skip
+    with filled.begin() as connection:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        migrating.upgrade(connection, "0001")
+        assert schema(connection) == taken_back
+
+
+def test_what_the_older_version_made_of_a_message_stands(filled):
+    with filled.begin() as connection:
+        take_back(connection, "0001")
+        connection.execute(text("UPDATE messages SET state = 'accepted', attempts = 1 WHERE id = 30"))
+    with filled.begin() as connection:
+        migrate(connection)
+        assert connection.execute(select(messages.c.state).where(messages.c.id == 30)).scalar() == "accepted"
+
+
+def test_the_way_back_says_what_the_older_version_does_not_know_and_waits_for_a_word(filled, monkeypatch):
+    monkeypatch.setenv("DUBAN_DATABASE_URL", filled.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("DUBAN_AUDIT_KEY", "6b" * 32)
+    with opened(monkeypatch):
+        refused = typed("init", "--to", "0001")
+        assert refused.status == 2
+        assert "2 optouts" in refused.err
+        assert "3 seals of the audit trail" in refused.err
+        with filled.begin() as connection:
+            assert current_version(connection) == HEAD
+        assert typed("init", "--to", "0002").status == 0, "indexes alone need no word"
+        assert "cannot be taken back to 0003" in typed("init", "--to", "0003").err
+        done = typed("init", "--to", "0001", "--anyway")
+        assert (done.status, done.out.splitlines()[-1]) == (0, "the schema is at 0001; start the duban that knows it")
+    with filled.begin() as connection:
+        actions = connection.execute(text("SELECT action, subject FROM audit ORDER BY seq")).all()
+        assert [tuple(row) for row in actions[3:]] == [("schema", "0002"), ("schema", "0001")]
+
+
+def test_a_version_that_nobody_knows_is_refused(filled):
+    with (
+        filled.begin() as connection,
+        pytest.raises(NotBack, match="taken back to 0000; this duban knows 0001"),
+    ):
+        take_back(connection, "0000")

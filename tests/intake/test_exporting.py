@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from intake.csv_folder import CHUNK, open_folder
+from intake.csv_folder import MEGABYTE, open_folder
 from intake.exporting import write_record, write_workbook
 from rules.facts import (
     Basis,
@@ -324,7 +324,7 @@ def test_a_text_is_never_a_formula(tmp_path, text):
     assert (cell.value, cell.data_type, cell.quotePrefix) == (text, "s", True)
 
 
-@pytest.mark.parametrize("before", [CHUNK - 2, CHUNK - 1, CHUNK])
+@pytest.mark.parametrize("before", [MEGABYTE - 2, MEGABYTE - 1, MEGABYTE])
 def test_a_mark_is_seen_where_two_chunks_meet(tmp_path, before):
     filler = "D0,".ljust(before - len("id,name\n") - len("D1,") - 1, "x")
     text = f"id,name\n{filler}\nD1,'=1+1\n"

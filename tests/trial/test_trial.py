@@ -50,7 +50,7 @@ def test_each_mutant_can_be_planted(mutant):
 
 def test_a_mutant_is_caught_and_its_script_is_shrunk():
     with mutants.planted(mutants.claim_ignored):
-        found = next(o for o in (try_seed(seed, "small", days=3) for seed in range(1, 6)) if o.wrong)
+        found = next(o for o in (try_seed(seed, "dense", days=3) for seed in range(1, 6)) if o.wrong)
         small = shrunk(found, days=3, most=2)
     assert small.invariant == found.invariant
     assert len(small.script) <= len(found.script)

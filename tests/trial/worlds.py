@@ -83,7 +83,7 @@ class Boundaries:
         with self._engine.begin() as connection:
             yield connection
             process.may_crash("before a commit")
-        if process.world.has_changed():
+        if process.world.has_changed(process):
             process.world.committed(process)
         process.boundary("after a commit")
 
@@ -139,6 +139,7 @@ class Process:
         if self.is_up:
             return
         self.is_up = True
+        self.booted_at = self.world.hub.now
         self.services = self.world.services_of(self)
         self.desks = Desks(self.services)
         self.bells: Bells = hang_bells(self.services, self.desks, TrialBroker(self.world))
@@ -200,7 +201,7 @@ class Process:
 class Daemon(Process):
     """Runs the real clockwork; it naps through looks that would find nothing."""
 
-    looked_at = 0  #: changes of the database at its last look
+    looked_at = 0  #: news at its last look
     idle_s = 1.0
 
     def begin(self) -> None:
@@ -285,6 +286,7 @@ class World:
         self.engine = empty_database()
         self.raw: Any = self.engine.raw_connection().driver_connection
         self.changes = self.raw.total_changes
+        self.news = 0  #: commits of more than a lease
         self.provider = Provider(self.hub, chance, self.call_back)
         self.wrong: list[str] = []
         self.pings: list[datetime] = []
@@ -357,9 +359,12 @@ class World:
 
     # Commits -----------------------------------------------------------------------------
 
-    def has_changed(self) -> bool:
+    def has_changed(self, process: Process | None = None) -> bool:
         before, self.changes = self.changes, self.raw.total_changes
-        return bool(self.changes != before)
+        rows = self.changes - before
+        if rows > isinstance(process, Daemon):  # one row of a daemon's is its lease: nothing new for anybody
+            self.news += 1
+        return rows > 0
 
     def committed(self, process: Process) -> None:
         """Tell whoever judges; daemons that nap look as soon as there is something for them."""
@@ -395,15 +400,15 @@ class World:
         coming = self.coming()
         left = (coming - self.clock_now()).total_seconds()
         if left <= 0:  # it has been rung for, and nothing has come of it yet
-            is_new = daemon.looked_at != self.raw.total_changes
-            daemon.looked_at = self.raw.total_changes
+            is_new = daemon.looked_at != self.news
+            daemon.looked_at = self.news
             left = daemon.idle_s = 1.0 if is_new else min(daemon.idle_s * 2, IDLE_S)
         self.hub.sleep(min(max(pause, left), QUIET.total_seconds()))
 
     def coming(self) -> datetime:
         """Return the next instant at which a daemon or a sweep may find something, as far as is known now."""
         now = self.clock_now()
-        known = (self.raw.total_changes, self.offset)
+        known = (self.news, self.offset)
         if self._coming and self._coming[0] == known and self._coming[1] > now:
             return self._coming[1]
         with reading(self.engine) as connection:
@@ -428,6 +433,10 @@ class World:
         for other in self.daemons:
             if other is not daemon and other.is_up and not other.holds_lease:
                 self._wake(other, self.hub.now)
+
+    def can_doubt_clock(self) -> bool:
+        """Say whether a daemon saw the clock before it was set wrong: one that starts later has nothing to go by."""
+        return any(daemon.is_up and daemon.booted_at < self.set_wrong_at for daemon in self.daemons)
 
     def one_is_gone(self) -> None:
         """Let daemons without the lease look: whoever had it may be gone."""

@@ -139,7 +139,8 @@ def test_a_service_told_to_stop_ends_in_good_order_and_loses_nothing(tmp_path):
             process.terminate()
             ends.append(ended(process))
 
-    outcome = campaign(tmp_path, replace(CALM, opens_s=5.0), troubles=troubles)
+    # The digests come early in the second life: their step takes seconds, and honcho kills after five.
+    outcome = campaign(tmp_path, replace(CALM, opens_s=7.0), troubles=troubles)
     assert_all_is_well(outcome)
     for status, said in ends:
         assert said.count("stopped (rc=0)") == 3, said

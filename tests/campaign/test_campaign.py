@@ -139,8 +139,8 @@ def test_a_service_told_to_stop_ends_in_good_order_and_loses_nothing(tmp_path):
             process.terminate()
             ends.append(ended(process))
 
-    # The digests come early in the second life: their step takes seconds, and honcho kills after five.
-    outcome = campaign(tmp_path, replace(CALM, opens_s=7.0), troubles=troubles)
+    # The digests come well before the first signal, the round in the second life: honcho kills after five seconds.
+    outcome = campaign(tmp_path, replace(CALM, opens_s=3.0), troubles=troubles)
     assert_all_is_well(outcome)
     for status, said in ends:
         assert said.count("stopped (rc=0)") == 3, said

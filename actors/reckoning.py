@@ -135,17 +135,20 @@ def _forget(connection: Connection, gone: set[Subject], stored: Mapping[Subject,
 
 
 def _tell(connection: Connection, desk: Desk, outcomes: Sequence[Reckoned], at: datetime) -> None:
-    """Decide the event notices of what happened; they leave at once, or in the next round (R5.8)."""
+    """Decide the event notices of what happened; they leave at once, or in the next round (R5.8).
+
+    What happened just before the window opens and is reckoned just after waits for its round all the same.
+    """
     happened = sorted((h for o in outcomes for h in o.happened if h.change.after), key=lambda h: h.at)
     closed = [h.change.after.id for h in happened if h.change.after and h.change.after.closed]
     reached = notices.reached(connection, closed) if closed else {}
-    found: list[Notice] = []
+    leaving: dict[datetime, list[Notice]] = defaultdict(list)
     for h in happened:
         ident = h.change.after.id if h.change.after else ""
         people = [p for p in map(desk.house.person, reached.get(ident, ())) if p is not None]
-        found += event_notices(h.change, h.at, people, desk)
-    if found:
-        notices.decide(connection, once(found), decided_at=at, leaves_at=leaves_at(at, desk))
+        leaving[max(leaves_at(h.at, desk), leaves_at(at, desk))] += event_notices(h.change, h.at, people, desk)
+    for leaves, found in leaving.items():
+        notices.decide(connection, once(found), decided_at=at, leaves_at=leaves)
 
 
 def _save(

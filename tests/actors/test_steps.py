@@ -270,6 +270,15 @@ def test_what_waited_for_a_missed_round_leaves_in_the_next_one_and_not_in_the_ni
     assert early.told("03-09 20:30")[0] == ("03-11 09:00", "petition:P1:assign:1", "event-assign", "CT1", "sms")
 
 
+def test_an_event_just_before_the_window_that_is_reckoned_just_after_waits_for_the_round(early):
+    early.run("03-10 08:00")
+    early.keep(record(petitions=(petition(recorded="03-10 08:29"),)))
+    early.take(Plan(at("03-10 08:31")))
+    assert early.told("03-10 08:00") == []
+    early.run("03-10 09:00")
+    assert early.told("03-10 08:00") == [("03-10 09:00", "petition:P1:assign:1", "event-assign", "CT1", "sms")]
+
+
 def test_an_event_that_came_to_nothing_while_duban_was_down_is_superseded(early):
     early.run("03-09 09:30")
     early.keep(record(petitions=(petition(),), petition_events=(event("03-10 10:00", "assigned", office="DT"),)))

@@ -14,7 +14,8 @@ from typing import Final
 
 from bench.measuring import ROOT
 from bench.results import NO_GOAL, Goal, Row
-from bench.stage import Stage, assigned, fill, rss_mb, stage, wait_until, write_lots
+from bench.stage import Stage, assigned, fill, rss_mb, stage, wait_until
+from bench.town import write_lots
 
 NOTICES: Final = {"small": 50, "usual": 20_000, "full": 1_000_000}
 DEPARTMENTS: Final = 1_000

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,9 +20,9 @@ import psutil
 from sqlalchemy import Engine, text
 
 from bench.measuring import ROOT
-from bench.town import LOT, DurablePostgres
+from bench.town import TOWNS, DurablePostgres, offices, write_lots
 from config.services import new_attempt
-from rules.facts import Contact, Office, Petition, PetitionEvent
+from rules.facts import Contact, Petition, PetitionEvent
 from store import facts
 from store.engine import make_engine
 from tests.campaign.record import write_calendar
@@ -33,7 +32,6 @@ from tests.fakes.ledger import entries
 from tests.fakes.twilio import ACCOUNT, SERVICE, TOKEN
 from tests.servers import Valkey
 
-TOWNS: Final = 10
 LOOK_S: Final = 0.05
 UP_S: Final = 60.0
 POLICY: Final = (
@@ -143,17 +141,10 @@ def fill(engine: Engine, opinions: int, departments: int | None = None) -> None:
     `departments`: how many, a multiple of ten; unset: as many as there are opinions.
     """
     with engine.begin() as connection:
-        facts.upsert(connection, "offices", _offices(departments or opinions))
+        facts.upsert(connection, "offices", offices(departments or opinions))
         facts.upsert(connection, "contacts", _contacts(departments or opinions))
     yesterday = datetime.now(UTC) - timedelta(days=1)
     write_lots(engine, "petitions", (_petition(i, yesterday) for i in range(opinions)))
-
-
-def write_lots(engine: Engine, table: str, rows: Iterator[Any], lot_of: int = LOT) -> None:
-    """Write facts, so many in one transaction."""
-    while lot := list(islice(rows, lot_of)):
-        with engine.begin() as connection:
-            facts.upsert(connection, table, lot)
 
 
 def assigned(number: int, departments: int | None = None) -> PetitionEvent:
@@ -165,15 +156,6 @@ def assigned(number: int, departments: int | None = None) -> PetitionEvent:
 def mobile(number: int) -> str:
     """Return where that SMS goes."""
     return f"+86139{number:08}"
-
-
-def _offices(departments: int) -> Iterator[Office]:
-    yield Office(id="DIR", name="主任会议", kind="directors")
-    yield Office(id="MUN", name="代表工委", kind="municipal", parent="DIR")
-    for town in range(TOWNS):
-        yield Office(id=f"T{town}", name=f"第{town}镇", kind="town", parent="MUN")
-    for i in range(departments):
-        yield Office(id=f"D{i}", name=f"第{i}办", kind="department", parent=f"T{i % TOWNS}")
 
 
 def _contacts(departments: int) -> Iterator[Contact]:

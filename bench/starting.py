@@ -17,7 +17,8 @@ from typing import Final
 from bench.measuring import ROOT
 from bench.memory import LIBRARIES
 from bench.results import Goal, Row
-from bench.stage import Stage, assigned, fill, mobile, stage, wait_until, write_lots
+from bench.stage import Stage, assigned, fill, mobile, stage, wait_until
+from bench.town import write_lots
 
 STARTS: Final = {"small": 1, "usual": 5, "full": 10}
 GOAL: Final = Goal(at_most=1.5)

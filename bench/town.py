@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Engine
 
@@ -82,19 +82,20 @@ def fill(services: Services, petitions: int, departments: int, *, by_email: bool
     with services.engine.begin() as connection:
         migrate(connection)
         installation.put(connection, "start_on", START.isoformat())
-        facts.upsert(connection, "offices", _offices(departments))
+        facts.upsert(connection, "offices", offices(departments))
         facts.upsert(connection, "contacts", _contacts(departments, by_email=by_email))
-    _in_lots(services.engine, "petitions", (_petition(i) for i in range(petitions)))
+    write_lots(services.engine, "petitions", (_petition(i) for i in range(petitions)))
     for offset, event in enumerate(("assigned", "accepted"), 1):
         rows = (_event(i, event, offset, departments) for i in range(petitions))
-        _in_lots(services.engine, "petition_events", rows)
+        write_lots(services.engine, "petition_events", rows)
     desks = Desks(services)
     for at in (REGISTERED + timedelta(hours=1), ROUND - timedelta(minutes=1)):
         services.clock.instant = at  # type: ignore[attr-defined]
         take_step(services, desks, Plan(at))
 
 
-def _offices(departments: int) -> Iterator[Office]:
+def offices(departments: int) -> Iterator[Office]:
+    """Yield the tree: ten towns, and the departments spread over them."""
     yield Office(id="DIR", name="主任会议", kind="directors")
     yield Office(id="MUN", name="代表工委", kind="municipal", parent="DIR")
     for town in range(TOWNS):
@@ -119,7 +120,8 @@ def _event(i: int, event: str, offset: int, departments: int) -> PetitionEvent:
     return PetitionEvent(petition=f"P{i:08}", at=REGISTERED + timedelta(seconds=offset), event=event, office=office)
 
 
-def _in_lots(engine: Engine, table: str, rows: Iterator[Petition] | Iterator[PetitionEvent]) -> None:
-    while lot := list(islice(rows, LOT)):
+def write_lots(engine: Engine, table: str, rows: Iterator[Any], lot_of: int = LOT) -> None:
+    """Write facts, so many in one transaction."""
+    while lot := list(islice(rows, lot_of)):
         with engine.begin() as connection:
             facts.upsert(connection, table, lot)

@@ -8,7 +8,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import time
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
@@ -19,7 +18,6 @@ from replay.engine import Replay, Sent
 from replay.simulate import run_record
 from rules.facts import Channel, Petition, PetitionEventKind
 from rules.notices import Verdict as NoticeVerdict
-from rules.policy import Window
 from tests.campaign.record import CAP, Hours, Start, old_ones
 from tests.campaign.writing import Journal
 from tests.fakes.ledger import entries
@@ -81,11 +79,9 @@ class Case:
     folder: Path
     until: float  #: the end of the troubles
 
-    def replay(self, *, opens_at_midnight: bool = False) -> Replay:
-        """Return what should have happened; `opens_at_midnight`: had the window been open all day."""
+    def replay(self) -> Replay:
+        """Return what should have happened."""
         policy = load_policy(self.folder / "policy.toml", environ={})
-        if opens_at_midnight:
-            policy = policy.model_copy(update={"send_window": Window(time.min, policy.send_window.ends)})
         settings = load_settings({"DUBAN_CALENDAR": str(self.folder / "calendar")})
         record = self.start.record(self.journal.petitions, self.journal.events)
         return run_record(record, self.hours.today, self.hours.today, policy=policy, settings=settings)
@@ -161,23 +157,12 @@ class _Judge:
         for key, found in told.items():
             if len(found) > 1:
                 self.verdict.twice.append(f"SMS to {key[0]}, {len(found)} times: {key[1]}")
-        self._judge_uncalled([key for key in told if key not in expected and key[0] not in self.capped])
+        uncalled = (key for key in told if key not in expected and key[0] not in self.capped)
+        self.verdict.uncalled += [f"SMS to {number}: {words}" for number, words in uncalled]
         for key, notices in expected.items():
             if key[0] not in self.capped and key[0] not in self.refused:
                 self._judge_one(key, notices, told.get(key, []))
         self._judge_cap()
-
-    def _judge_uncalled(self, keys: list[Key]) -> None:
-        """Judge what no notice of the replay explains.
-
-        An event just before the window opens may be taken up just after, and is told then, not in the round: by the
-        replay its matter may be closed when that comes.
-        """
-        if keys:
-            early = {(self._mobile(s), s.text) for s in self.case.replay(opens_at_midnight=True).sent if s.text}
-            self.verdict.uncalled += [
-                f"SMS to {number}: {words}" for number, words in keys if (number, words) not in early
-            ]
 
     def _judge_one(self, key: Key, notices: list[Sent], found: list[Entry]) -> None:
         opened, closed = self._span(notices[0])

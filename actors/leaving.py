@@ -1,55 +1,82 @@
 """What leaves at an instant, and in which message?
 
-Rules: R5.7 (checked again), R5.9 (one message for a person), R5.11 (daily limit). Callers: actors/steps.py.
+Rules: R5.7 (checked again), R5.9 (one message for a person), R5.11 (daily limit). Callers: actors/steps.py,
+actors/rounds.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import groupby, islice
-from operator import itemgetter
 from typing import Final
 
 from sqlalchemy import Connection
 
 from rules.dockets import Desk
-from rules.facts import local_day
+from rules.facts import Channel, local_day
 from rules.matters import Matter
 from rules.notices import leaves_at, put_off, superseded
 from store import notices, outbox, projection
-from store.notices import NoticeRow
+from store.notices import Address, NoticeRow
 from store.outbox import New
 
 #: notices looked at again at a time: bounds memory, not meaning
 BATCH: Final = 2000
 
 
-def let_go(connection: Connection, desk: Desk, at: datetime, *, is_round: bool) -> int:
-    """Bundle the notices whose time has come into messages, and return how many these are.
+class Envelopes:
+    """The messages in which things leave at one instant.
+
+    One for each person and channel, whatever it carries (R5.9); no SMS for who has had enough of them that day (R5.11).
+    """
+
+    def __init__(self, connection: Connection, desk: Desk, at: datetime) -> None:
+        """Begin without any."""
+        self._connection = connection
+        self._limit = desk.policy.sms_per_day
+        self._at = at
+        self._messages: dict[Address, int | None] = {}
+        self.later = put_off(at, desk)  #: when that leaves for which there is none
+
+    def __len__(self) -> int:
+        """Return how many messages there are."""
+        return sum(message is not None for message in self._messages.values())
+
+    def lend(self, addresses: Iterable[Address]) -> Mapping[Address, int]:
+        """Return the messages for some addresses, new ones where there are none yet; those without are left out."""
+        wanted = dict.fromkeys(addresses)
+        new = [address for address in wanted if address not in self._messages]
+        enough = self._had_enough({person for person, channel in new if channel == Channel.SMS})
+        self._messages |= {address: None for address in new if address[1] == Channel.SMS and address[0] in enough}
+        made = [address for address in new if address not in self._messages]
+        self._messages |= zip(made, self._put(made), strict=True)
+        return {address: message for address in wanted if (message := self._messages[address]) is not None}
+
+    def _had_enough(self, people: set[str]) -> set[str]:
+        if self._limit is None or not people:
+            return set()
+        had = notices.sms_count(self._connection, sorted(people), local_day(self._at))
+        return {person for person, count in had.items() if count >= self._limit}
+
+    def _put(self, addresses: Iterable[Address]) -> list[int]:
+        day = local_day(self._at)
+        new = [New(kind="notices", person=p, channel=c, at=self._at, day=day) for p, c in addresses]
+        return outbox.put_all(self._connection, new) if new else []
+
+
+def let_go(connection: Connection, desk: Desk, at: datetime, envelopes: Envelopes, *, is_round: bool) -> None:
+    """Put the notices whose time has come into messages.
 
     What missed its time while the daemon was down does not leave in the night: it waits for the next round.
     Running twice is harmless: a notice leaves the waiting state together with the message that carries it.
     """
     if not is_round and (later := leaves_at(at, desk)) != at:
         notices.put_off_all(connection, at, later)
-        return 0
+        return
     _drop_what_lost_its_point(connection, at)
     notices.record_undeliverable(connection, at)
-    _keep_within_limit(connection, desk, at)
-    return _bundle(connection, at)
-
-
-def _bundle(connection: Connection, at: datetime) -> int:
-    """Put what leaves into messages, one for each person and channel (R5.9); return how many these are."""
-    count = 0
-    leaving = notices.leaving(connection, at)
-    groups = groupby(leaving, key=itemgetter(1, 2))
-    while lot := [(key, [row[0] for row in rows]) for key, rows in islice(groups, BATCH)]:
-        new = [New(kind="notices", person=p, channel=c, at=at, day=local_day(at)) for (p, c), _ in lot]
-        messages = outbox.put_all(connection, new)
-        carried = zip(messages, (ids for _, ids in lot), strict=True)
-        notices.bundle(connection, [(ident, message) for message, ids in carried for ident in ids], at)
-        count += len(lot)
-    return count
+    for lot in notices.leaving(connection, at):
+        messages = envelopes.lend(address for _, address in lot)
+        notices.bundle(connection, [(i, messages[address]) for i, address in lot if address in messages], at)
+        notices.put_off(connection, [i for i, address in lot if address not in messages], envelopes.later)
 
 
 def superseded_reason(row: NoticeRow, matter: Matter | None, at: datetime) -> str | None:
@@ -65,17 +92,6 @@ def _drop_what_lost_its_point(connection: Connection, at: datetime) -> None:
         reasons = [(row.id, superseded_reason(row, matters.get(row.matter), at)) for row in rows]
         notices.supersede(connection, [(ident, reason) for ident, reason in reasons if reason is not None])
         after = rows[-1].id
-
-
-def _keep_within_limit(connection: Connection, desk: Desk, at: datetime) -> None:
-    """Put off the SMS items of persons who have had enough on the day of `at` (R5.11)."""
-    limit = desk.policy.sms_per_day
-    if limit is None:
-        return
-    people = notices.sms_people(connection, at)
-    had = notices.sms_count(connection, people, local_day(at))
-    enough = [person for person in people if had.get(person, 0) >= limit]
-    notices.put_off_sms(connection, at, enough, put_off(at, desk))
 
 
 def current_matters(connection: Connection, ids: Iterable[str]) -> dict[str, Matter]:

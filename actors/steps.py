@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from actors.calendar_watch import warn_of_missing_year
 from actors.desks import Desks
 from actors.digests import make_digests
-from actors.leaving import let_go
+from actors.leaving import Envelopes, let_go
 from actors.reckoning import reckon_changes
 from actors.rounds import hold_round
 from config.services import Services
@@ -72,16 +72,17 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
         digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []
         if plan.makes_digests:
             warn_of_missing_year(connection, desk, plan.at)
-        decided = _hold_round(connection, desk, plan)
-        messages = len(digests) + let_go(connection, desk, plan.at, is_round=plan.holds_round)
+        envelopes = Envelopes(connection, desk, plan.at)
+        let_go(connection, desk, plan.at, envelopes, is_round=plan.holds_round)
+        decided = _hold_round(connection, desk, plan, envelopes)
     log.info("step", at=plan.at.isoformat(), reckoned=reckoned, digests=len(digests), notices=decided)
-    return Done(reckoned, len(digests), decided, messages)
+    return Done(reckoned, len(digests), decided, len(digests) + len(envelopes))
 
 
-def _hold_round(connection: Connection, desk: Desk, plan: Plan) -> int:
+def _hold_round(connection: Connection, desk: Desk, plan: Plan, envelopes: Envelopes) -> int:
     if not plan.holds_round or not leases.do_once(connection, ROUND, plan.at.isoformat(), plan.at):
         return 0
-    return hold_round(connection, desk, plan.at)
+    return hold_round(connection, desk, plan.at, envelopes)
 
 
 def _move_cursor(connection: Connection, before: datetime, at: datetime) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
 
@@ -32,10 +33,12 @@ def make_engine(url: str) -> Engine:
     """Return an engine for SQLite or PostgreSQL; nothing is opened yet."""
     if make_url(url).get_backend_name() != "sqlite":
         options = _postgresql_options(make_url(url))
-        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
+        engine = create_engine(
+            url, pool_pre_ping=True, hide_parameters=True, json_deserializer=orjson.loads, connect_args=options
+        )
         event.listen(engine, "handle_error", _quote_no_row)
         return engine
-    engine = create_engine(url, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True, json_deserializer=orjson.loads)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
     return engine

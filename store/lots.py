@@ -4,11 +4,11 @@ PostgreSQL takes a whole lot as one JSON value in one statement, SQLite's driver
 that SQLAlchemy does for a single row. The rows of a lot have the same columns. Callers: store/.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -135,7 +135,7 @@ def _json(table: Table, rows: Rows, dialect: Dialect) -> tuple[str]:
 
 
 def _as_json(rows: Rows) -> str:
-    return json.dumps(rows, default=str, ensure_ascii=False)
+    return orjson.dumps(rows).decode()
 
 
 def _tuples(table: Table, rows: Rows, dialect: Dialect) -> list[tuple[Any, ...]]:

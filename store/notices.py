@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, not_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, select, update
 
 from rules.deliveries import NOT_LEFT
 from rules.ladders import Fired
@@ -19,6 +19,8 @@ from store.many import is_one_of
 from store.schema import messages, notices, rungs
 
 BATCH: Final = 1000
+#: a person and a channel: what goes to one address at one instant shares a message (R5.9)
+Address = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +49,44 @@ COLUMNS: Final = tuple(notices.c[f.name] for f in fields(NoticeRow))
 
 
 def decide(connection: Connection, decided: Iterable[Notice], decided_at: datetime, leaves_at: datetime) -> None:
-    """Record what was decided; a notice whose key was decided before is passed over for ever (R5.6)."""
-    insert_lot(connection, notices, [_row(notice, decided_at, leaves_at) for notice in decided])
+    """Record what was decided and waits; a notice whose key was decided before is passed over for ever (R5.6)."""
+    waits = {"leaves_at": leaves_at, "state": "waiting", "message": None}
+    insert_lot(connection, notices, [_row(notice, decided_at) | waits for notice in decided])
 
 
-def _row(notice: Notice, decided_at: datetime, leaves_at: datetime) -> dict[str, Any]:
+def decide_leaving(
+    connection: Connection, decided: Iterable[Notice], at: datetime, messages: Mapping[Address, int], later: datetime
+) -> None:
+    """Record what was decided and leaves at once in one of the messages; what finds none waits until `later`."""
+    rows = []
+    for notice in decided:
+        row = _row(notice, at)
+        message = messages.get((row["to_person"], row["channel"])) if notice.verdict is Verdict.SENT else None
+        state = "recorded" if notice.verdict is not Verdict.SENT else "bundled" if message else "waiting"
+        rows.append(row | {"leaves_at": later if state == "waiting" else at, "state": state, "message": message})
+    insert_lot(connection, notices, rows)
+
+
+def address_of(notice: Notice) -> Address:
+    """Return to whom a notice goes, and how; nobody: two empty words."""
+    return notice.person.id if notice.person else "", notice.channel or ""
+
+
+def _row(notice: Notice, decided_at: datetime) -> dict[str, Any]:
+    matter = notice.matter
+    person, channel = address_of(notice)
     return {
-        "matter": notice.matter.id,
-        "due": notice.matter.due,
+        "matter": matter.id,
+        "due": matter.due,
         "rung": str(notice.rung),
-        "to_person": notice.person.id if notice.person else "",
-        "channel": notice.channel or "",
+        "to_person": person,
+        "channel": channel,
         "office": notice.person.office if notice.person else None,
-        "responsible": notice.matter.responsible,
-        "town": notice.matter.town,
+        "responsible": matter.responsible,
+        "town": matter.town,
         "verdict": notice.verdict,
         "rerouted": notice.rerouted,
         "decided_at": decided_at,
-        "leaves_at": leaves_at,
-        "state": "recorded" if notice.verdict is Verdict.SKIPPED else "waiting",
     }
 
 
@@ -88,7 +109,7 @@ def fired(connection: Connection, of: Sequence[str]) -> dict[str, set[Fired]]:
     """Return the rungs of some matters that have been dealt with."""
     found: dict[str, set[Fired]] = defaultdict(set)
     for start in range(0, len(of), BATCH):
-        for matter, due, rung in connection.execute(_FIRED, {"matters": of[start : start + BATCH]}):
+        for matter, due, rung in connection.execute(_FIRED, {"matters": of[start : start + BATCH]}).all():
             found[matter].add(Fired(due, rung))
     return found
 
@@ -103,28 +124,19 @@ def reached(connection: Connection, of: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _rows(connection: Connection, query: Select[Any], **values: Any) -> list[NoticeRow]:
-    return [NoticeRow(*row) for row in connection.execute(query, values)]
+    return [NoticeRow(*row) for row in connection.execute(query, values).all()]
 
 
 _WAITS: Final = and_(notices.c.state == "waiting", notices.c.leaves_at <= bindparam("at"))
-_IS_FRESH: Final = and_(notices.c.decided_at == bindparam("at"), notices.c.rung.not_like("event-%"))
 _TO_CHECK: Final = (
-    select(*COLUMNS)
-    .where(_WAITS, not_(_IS_FRESH), notices.c.id > bindparam("after"))
-    .order_by(notices.c.id)
-    .limit(bindparam("most"))
+    select(*COLUMNS).where(_WAITS, notices.c.id > bindparam("after")).order_by(notices.c.id).limit(bindparam("most"))
 )
 _NEXT_LEAVING: Final = select(func.min(notices.c.leaves_at)).where(notices.c.state == "waiting")
 _PUT_OFF: Final = update(notices).where(_WAITS).values(leaves_at=bindparam("later"))
-_PUT_OFF_SMS: Final = _PUT_OFF.where(notices.c.channel == "sms", is_one_of(notices.c.to_person, "people"))
-_SMS_PEOPLE: Final = select(notices.c.to_person).where(_WAITS, notices.c.channel == "sms").distinct()
 
 
 def to_check(connection: Connection, at: datetime, limit: int, after: int = 0) -> list[NoticeRow]:
-    """Return notices whose time to leave has come and that may have lost their point since they were decided.
-
-    A rung that was decided at this very instant is right; an event may have been overtaken by a later one.
-    """
+    """Return notices whose time to leave has come and that may have lost their point since they were decided."""
     return _rows(connection, _TO_CHECK, at=at, after=after, most=limit)
 
 
@@ -139,16 +151,9 @@ def put_off_all(connection: Connection, at: datetime, leaves_at: datetime) -> No
     connection.execute(_PUT_OFF, {"at": at, "later": leaves_at})
 
 
-def put_off_sms(connection: Connection, at: datetime, people: Sequence[str], leaves_at: datetime) -> None:
-    """Let the SMS items of some persons wait longer (R5.11)."""
-    for start in range(0, len(people), BATCH):
-        values = {"at": at, "later": leaves_at, "people": people[start : start + BATCH]}
-        connection.execute(_PUT_OFF_SMS, values)
-
-
-def sms_people(connection: Connection, at: datetime) -> list[str]:
-    """Return the persons to whom SMS items are about to leave."""
-    return list(connection.execute(_SMS_PEOPLE, {"at": at}).scalars())
+def put_off(connection: Connection, some: Iterable[int], leaves_at: datetime) -> None:
+    """Let some notices wait longer (R5.11)."""
+    update_lot(connection, notices, "id", [{"id": ident, "leaves_at": leaves_at} for ident in some])
 
 
 def supersede(connection: Connection, reasons: Sequence[tuple[int, str]]) -> None:
@@ -160,11 +165,10 @@ def supersede(connection: Connection, reasons: Sequence[tuple[int, str]]) -> Non
 _RECORD_UNDELIVERABLE: Final = (
     update(notices).where(_WAITS, notices.c.to_person == "").values(state="recorded", leaves_at=bindparam("at"))
 )
-#: those of one message together
 _LEAVING: Final = (
     select(notices.c.id, notices.c.to_person, notices.c.channel)
     .where(_WAITS)
-    .order_by(notices.c.to_person, notices.c.channel, notices.c.id)
+    .order_by(notices.c.id)
     .execution_options(yield_per=BATCH)
 )
 
@@ -174,10 +178,10 @@ def record_undeliverable(connection: Connection, at: datetime) -> None:
     connection.execute(_RECORD_UNDELIVERABLE, {"at": at})
 
 
-def leaving(connection: Connection, at: datetime) -> Iterator[tuple[int, str, str]]:
-    """Yield the notices whose time to leave has come: number, person, channel; those of one message together."""
-    for row in connection.execute(_LEAVING, {"at": at}):
-        yield row.id, row.to_person, row.channel
+def leaving(connection: Connection, at: datetime) -> Iterator[Sequence[tuple[int, Address]]]:
+    """Yield the notices whose time to leave has come, in lots: number, and where it goes."""
+    for lot in connection.execute(_LEAVING, {"at": at}).partitions():
+        yield [(ident, (person, channel)) for ident, person, channel in lot]
 
 
 def bundle(connection: Connection, pairs: Sequence[tuple[int, int]], at: datetime) -> None:
@@ -233,16 +237,18 @@ def _told_by_email(connection: Connection, rows: Sequence[NoticeRow]) -> set[int
     return set(connection.execute(query).scalars())
 
 
+_SMS_COUNT: Final = (
+    select(messages.c.person, func.count())
+    .where(is_one_of(messages.c.person, "people"), messages.c.day == bindparam("day"))
+    .where(messages.c.channel == "sms", messages.c.kind == "notices")
+    .where(messages.c.state.not_in(["superseded", "expired"]))
+    .group_by(messages.c.person)
+)
+
+
 def sms_count(connection: Connection, people: Sequence[str], day: date) -> dict[str, int]:
     """Return how many SMS of notices some persons have had on a day (R5.11)."""
-    query = (
-        select(messages.c.person, func.count())
-        .where(messages.c.person.in_(people), messages.c.day == day)
-        .where(messages.c.channel == "sms", messages.c.kind == "notices")
-        .where(messages.c.state.not_in(["superseded", "expired"]))
-        .group_by(messages.c.person)
-    )
-    return dict(connection.execute(query).all())
+    return dict(connection.execute(_SMS_COUNT, {"people": people, "day": day}).all())
 
 
 @dataclass(frozen=True, slots=True)

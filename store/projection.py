@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, tuple_
 
 from rules.derivations import Measure, Reckoning
 from rules.digests import Counts
@@ -24,6 +24,9 @@ from store.upserts import upsert
 
 BATCH: Final = 1000
 PLAIN: Final = tuple(f.name for f in fields(Matter) if f.name not in ("reckoned", "holds"))
+RECKONED: Final = ("measure", "start", "count", "leave")
+NAMES: Final = (*PLAIN, *RECKONED, "holds")
+COLUMNS: Final = tuple(matters.c[name] for name in NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def subject_rows(connection: Connection, wanted: Iterable[Subject]) -> dict[Subj
     found = {}
     for kind, ids in _by_kind(wanted).items():
         for some in _slices(ids):
-            for row in connection.execute(_SUBJECTS, {"kind": kind, "ids": some}):
+            for row in connection.execute(_SUBJECTS, {"kind": kind, "ids": some}).all():
                 known = SubjectRow(kind, row.id, row.town, row.reckoned_to, row.next_reckon_at)
                 found[Subject(kind, row.id)] = known
     return found
@@ -172,19 +175,20 @@ def _row(matter: Matter, next_rung_at: datetime | None) -> dict[str, Any]:
     }
 
 
-def _matter(row: Row[Any]) -> Matter:
-    known = row._mapping  # noqa: SLF001 - the row's own `count` is that of a tuple
-    values = {name: known[name] for name in PLAIN}
-    values["kind"] = MatterKind(row.kind)
-    values["cause"] = Cause(row.cause)
-    values["closed"] = Status(row.closed) if row.closed else None
-    values["owed"] = tuple(VisitKind(word) for word in row.owed)
-    values["arrivals"] = tuple(VisitKind(word) for word in row.arrivals)
-    return Matter(
-        **values,
-        reckoned=Reckoning(Measure(row.measure), row.start, known["count"], row.leave),
-        holds=tuple(Hold(o, date.fromisoformat(due), date.fromisoformat(until)) for o, due, until in row.holds),
+def _matter(row: Sequence[Any]) -> Matter:
+    """Make a matter of a row that begins with the columns COLUMNS."""
+    values = dict(zip(NAMES, row, strict=False))
+    values["kind"] = MatterKind(values["kind"])
+    values["cause"] = Cause(values["cause"])
+    if values["closed"]:
+        values["closed"] = Status(values["closed"])
+    for name in ("owed", "arrivals"):
+        values[name] = tuple([VisitKind(word) for word in values[name]])
+    measure, *how = (values.pop(name) for name in RECKONED)
+    holds = tuple(
+        [Hold(o, date.fromisoformat(due), date.fromisoformat(until)) for o, due, until in values.pop("holds")]
     )
+    return Matter(**values, reckoned=Reckoning(Measure(measure), *how), holds=holds)
 
 
 def save_matters(connection: Connection, changed: Iterable[tuple[Matter, datetime | None]]) -> None:
@@ -194,10 +198,10 @@ def save_matters(connection: Connection, changed: Iterable[tuple[Matter, datetim
 
 
 _DROP_MATTERS: Final = delete(matters).where(is_one_of(matters.c.id, "ids"))
-_MATTERS_OF: Final = select(matters).where(is_one_of(matters.c.kind, "kinds"), is_one_of(matters.c.subject, "ids"))
-_MATTERS_BY_ID: Final = select(matters).where(is_one_of(matters.c.id, "ids"))
+_MATTERS_OF: Final = select(*COLUMNS).where(is_one_of(matters.c.kind, "kinds"), is_one_of(matters.c.subject, "ids"))
+_MATTERS_BY_ID: Final = select(*COLUMNS).where(is_one_of(matters.c.id, "ids"))
 _MATTERS_DUE: Final = (
-    select(matters)
+    select(*COLUMNS)
     .where(matters.c.next_rung_at <= bindparam("at"))
     .order_by(matters.c.next_rung_at)
     .limit(bindparam("most"))
@@ -217,28 +221,29 @@ def matters_of(connection: Connection, wanted: Iterable[Subject]) -> dict[Subjec
     found: dict[Subject, dict[str, Matter]] = defaultdict(dict)
     for kind, ids in _by_kind(wanted).items():
         for some in _slices(ids):
-            for row in connection.execute(_MATTERS_OF, {"kinds": MATTERS_OF[kind], "ids": some}):
-                found[Subject(kind, row.subject)][row.id] = _matter(row)
+            for row in connection.execute(_MATTERS_OF, {"kinds": MATTERS_OF[kind], "ids": some}).all():
+                matter = _matter(row)
+                found[Subject(kind, matter.subject)][matter.id] = matter
     return found
 
 
 def matters_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Matter]:
     """Return the matters with these ids, as far as there are any."""
-    rows = (row for some in _slices(ids) for row in connection.execute(_MATTERS_BY_ID, {"ids": some}))
-    return {row.id: _matter(row) for row in rows}
+    rows = (row for some in _slices(ids) for row in connection.execute(_MATTERS_BY_ID, {"ids": some}).all())
+    return {matter.id: matter for matter in map(_matter, rows)}
 
 
 def matters_due(connection: Connection, at: datetime, limit: int) -> list[Matter]:
     """Return some matters of which a rung is due by `at`."""
-    return [_matter(row) for row in connection.execute(_MATTERS_DUE, {"at": at, "most": limit})]
+    return [_matter(row) for row in connection.execute(_MATTERS_DUE, {"at": at, "most": limit}).all()]
 
 
 def live_matters(connection: Connection, size: int) -> Iterator[list[Matter]]:
     """Yield all matters that are not closed, in lots of `size`."""
     after = ""
     while True:
-        query = select(matters).where(matters.c.closed.is_(None), matters.c.id > after).order_by(matters.c.id)
-        lot = [_matter(row) for row in connection.execute(query.limit(size))]
+        query = select(*COLUMNS).where(matters.c.closed.is_(None), matters.c.id > after).order_by(matters.c.id)
+        lot = [_matter(row) for row in connection.execute(query.limit(size)).all()]
         if not lot:
             return
         yield lot
@@ -333,7 +338,7 @@ def list_matters(
 ) -> list[Listed]:
     """Return matters as they stand on `day`, the earliest due date first."""
     status = _status_on(day).label("status")
-    query = select(matters, status).order_by(matters.c.due, matters.c.id)
+    query = select(*COLUMNS, status, matters.c.next_rung_at).order_by(matters.c.due, matters.c.id)
     filters = [(matters.c.town, town), (matters.c.kind, kind), (matters.c.subject, subject)]
     query = query.where(and_(True, *(column == value for column, value in filters if value)))  # noqa: FBT003
     if statuses:

@@ -259,7 +259,7 @@ PLANTED: Final[dict[str, Fault]] = {
     ),
     "window-ignored": Fault("the window is not heeded", replace(AIMED, opens_s=20.0), never_heeds_the_window),
     "cap-ignored": Fault(
-        "the daily limit is not heeded", AIMED, lambda: put(actors.leaving, "_keep_within_limit", lambda *_: None)
+        "the daily limit is not heeded", AIMED, lambda: put(actors.leaving.Envelopes, "_had_enough", lambda *_: set())
     ),
     "fallback-twice": Fault(
         "an e-mail goes instead of an SMS again and again",

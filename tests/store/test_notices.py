@@ -85,13 +85,23 @@ def test_a_notice_is_kept_with_all_it_says(connection):
     assert notices.find(connection, 4711) is None
 
 
-@pytest.mark.parametrize(
-    ("verdict", "state"),
-    [(Verdict.SENT, "waiting"), (Verdict.UNDELIVERABLE, "waiting"), (Verdict.SKIPPED, "recorded")],
-)
-def test_what_gave_way_does_not_wait(connection, verdict, state):
-    decide(connection, notice(verdict=verdict))
-    assert [row.state for row in rows(connection)] == [state]
+def test_what_leaves_at_once_is_in_its_message_and_the_rest_waits_or_is_kept(connection):
+    other = person("contact:C1", "T1")
+    ident = message(connection)
+    found = [
+        notice("overdue"),
+        notice("overdue", person=other),
+        notice("remind-7", verdict=Verdict.SKIPPED),
+        notice("climb-1", person=None, channel=None, verdict=Verdict.UNDELIVERABLE),
+    ]
+    notices.decide_leaving(connection, found, NOW, {("deputy:DA", "sms"): ident}, NOW + HOUR)
+    assert [(row.rung, row.to_person, row.state, row.message, row.leaves_at) for row in rows(connection)] == [
+        ("climb-1", "", "recorded", None, NOW),
+        ("overdue", "deputy:DA", "bundled", ident, NOW),
+        ("remind-7", "deputy:DA", "recorded", None, NOW),
+        ("overdue", "contact:C1", "waiting", None, NOW + HOUR),
+    ]
+    assert {row.decided_at for row in rows(connection)} == {NOW}
 
 
 def test_a_notice_waits_until_it_leaves(connection):
@@ -110,31 +120,21 @@ def test_a_notice_waits_until_it_leaves(connection):
 def leaving(connection, at):
     """The rungs of the notices whose time to leave has come."""
     rung_of = {row.id: row.rung for row in rows(connection)}
-    return [rung_of[ident] for ident, *_ in notices.leaving(connection, at)]
+    return [rung_of[ident] for lot in notices.leaving(connection, at) for ident, _ in lot]
 
 
-def test_those_of_one_person_and_channel_leave_together(connection):
+def test_what_leaves_comes_with_its_address(connection):
     other = person("contact:C1", "T1")
     decide(connection, notice("overdue"), notice("overdue", person=other), notice("overdue", channel=Channel.EMAIL))
-    decide(connection, notice("climb-1"), notice("climb-1", person=other))
-    assert [(who, channel) for _, who, channel in notices.leaving(connection, NOW)] == [
-        ("contact:C1", "sms"),
-        ("contact:C1", "sms"),
-        ("deputy:DA", "email"),
-        ("deputy:DA", "sms"),
-        ("deputy:DA", "sms"),
-    ]
+    (lot,) = notices.leaving(connection, NOW)
+    assert [address for _, address in lot] == [("deputy:DA", "sms"), ("contact:C1", "sms"), ("deputy:DA", "email")]
 
 
-def test_the_sms_of_some_persons_are_put_off_and_nothing_else(connection):
-    other = person("contact:C1", "T1")
-    decide(connection, notice("overdue"), notice("overdue", person=other), notice("overdue", channel=Channel.EMAIL))
-    assert sorted(notices.sms_people(connection, NOW)) == ["contact:C1", "deputy:DA"]
-    notices.put_off_sms(connection, NOW, ["deputy:DA"], NOW + HOUR)
-    assert [(who, channel) for _, who, channel in notices.leaving(connection, NOW)] == [
-        ("contact:C1", "sms"),
-        ("deputy:DA", "email"),
-    ]
+def test_some_notices_are_put_off_and_no_others(connection):
+    decide(connection, notice("overdue"), notice("climb-1"))
+    first, second = (row.id for row in sorted(rows(connection), key=lambda row: row.id))
+    notices.put_off(connection, [first], NOW + HOUR)
+    assert [ident for lot in notices.leaving(connection, NOW) for ident, _ in lot] == [second]
     assert notices.next_leaving(connection) == NOW
 
 
@@ -147,14 +147,14 @@ def test_what_found_nobody_is_kept_and_not_tried_again(connection):
     }
 
 
-def test_what_was_decided_earlier_or_by_an_event_is_looked_at_again(connection):
-    decide(connection, notice("overdue"), notice("event-assign"))
+def test_what_waits_is_looked_at_again_in_lots(connection):
+    decide(connection, notice("event-assign"))
     decide(connection, notice("remind-2"), at=NOW - HOUR)
     looked_at = notices.to_check(connection, NOW, 9)
     assert [row.rung for row in looked_at] == ["event-assign", "remind-2"]
     assert notices.to_check(connection, NOW, 1) == looked_at[:1]
     assert notices.to_check(connection, NOW, 9, looked_at[0].id) == looked_at[1:]
-    assert notices.to_check(connection, NOW - HOUR, 9) == [], "decided at that very instant"
+    assert notices.to_check(connection, NOW - 2 * HOUR, 9) == []
 
 
 def test_a_message_carries_the_notices_that_still_hold(connection):

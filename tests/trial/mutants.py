@@ -159,7 +159,7 @@ def window_ignored(stack: ExitStack) -> None:
 
 def cap_ignored(stack: ExitStack) -> None:
     """A person gets any number of SMS a day."""
-    _patch(stack, leaving, "_keep_within_limit", lambda *_: None)
+    _patch(stack, leaving.Envelopes, "_had_enough", lambda *_: set())
 
 
 def total_ignored(stack: ExitStack) -> None:

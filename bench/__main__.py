@@ -74,7 +74,7 @@ def _run(name: str, size: str, out: Path) -> bool:
     """Run one bench in a process of its own, show its rows as they come, keep and plot them."""
     bench = BENCHES[name]
     print(f"\n{name}  {bench.title}")
-    print(f"    {'':<52}{'figure':>12} {'unit':<11}{'× yardstick':>12}  goal")
+    print(f"    {'':<52}{'figure':>12} {'unit':<11}{'× yardstick':>12}{'× peer':>9}  goal")
     began = _machine()
     command = [sys.executable, "-m", "bench", "--child", name, f"--{size}"]
     with subprocess.Popen(  # noqa: S603 - ourselves
@@ -99,9 +99,9 @@ def _shown(lines: Any) -> Iterator[Row]:
 
 
 def _line(row: Row) -> str:
-    ratio = figure(row.ratio) if row.ratio is not None else ""
+    ratio, peer = ("" if times is None else figure(times) for times in (row.ratio, row.times_peer))
     verdict = {True: "met", False: "MISSED", None: ""}[row.is_met]
-    return f"{row.what:<52}{figure(row.value):>12} {row.unit:<11}{ratio:>12}  {row.goal} {verdict}".rstrip()
+    return f"{row.what:<52}{figure(row.value):>12} {row.unit:<11}{ratio:>12}{peer:>9}  {row.goal} {verdict}".rstrip()
 
 
 def _keep(rows: Sequence[Row], title: str, when: dict[str, Any], out: Path) -> None:

@@ -9,12 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection, text
 
 from actors.desks import Desks
 from actors.steps import next_instant, plan_next
+from bench import beside
 from bench.results import Goal, Row
 from bench.town import database, fill, open_town
 from config.services import Services
@@ -42,7 +44,9 @@ def rows(size: str) -> Iterator[Row]:
     """Measure both databases at each size."""
     log_plainly()
     for kind in NAMES:
-        yield from _looks(kind, SIZES[size])
+        for row in _looks(kind, SIZES[size]):
+            peer = beside.looking(int(row.size or 0), size) if kind == "postgresql" else None
+            yield replace(row, peer=peer.value, peer_name=peer.name) if peer else row
 
 
 def _looks(kind: str, sizes: tuple[int, ...]) -> Iterator[Row]:

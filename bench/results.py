@@ -56,6 +56,8 @@ class Row:
     goal: Goal = field(default=NO_GOAL)
     ratio: float | None = None  #: so many times the yardstick of the same run
     yardstick: str = ""
+    peer: float | None = None  #: the figure of what one would use instead, in the same run
+    peer_name: str = ""
     series: str = ""  #: the line of the plot that it is on; rows without one are not plotted
     size: float | None = None  #: where on that line
     is_shown: bool = True  #: in the table too, not only in the file and the plot
@@ -64,6 +66,11 @@ class Row:
     def is_met(self) -> bool | None:
         """Say whether the goal is met; None where there is none."""
         return None if self.goal == NO_GOAL else self.goal.is_met(self.value, self.ratio)
+
+    @property
+    def times_peer(self) -> float | None:
+        """Return how many times the peer's figure this is."""
+        return None if self.peer is None else self.value / self.peer
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for a file."""

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from twilio.rest import Client
 from actors.desks import Desks
 from actors.sending import Sender
 from actors.steps import Plan, take_step
+from bench import beside
 from bench.measuring import ROOT, python
 from bench.results import Goal, Row
 from bench.town import ROUND, database, fill, open_town
@@ -62,7 +63,9 @@ def rows(size: str) -> Iterator[Row]:
     """Send by both channels."""
     log_plainly()
     for way in WAYS.values():
-        yield _row(way, MESSAGES[size])
+        row = _row(way, MESSAGES[size])
+        peer = beside.sending(way.name, size)
+        yield replace(row, peer=peer.value, peer_name=peer.name) if peer else row
 
 
 def _row(way: Way, messages: int) -> Row:

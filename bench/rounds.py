@@ -1,8 +1,8 @@
 """How fast is a round of N matters decided and recorded?
 
 P2: a round in which N reminders are due, one transaction, durable. The yardstick is one PostgreSQL statement that
-writes as many rows of the same table in the same run. Each size runs in a process of its own: the memory is the most
-that it had during the round. Caller: the runner; by hand `python -m bench.rounds postgresql 10000`.
+writes as many rows of the same table in the same run. Each round runs in a process of its own, whose memory is the most
+that it had during the round. Caller: the runner.
 """
 
 import json
@@ -42,9 +42,9 @@ def rows(size: str) -> Iterator[Row]:
 
 
 def _rows(kind: str, due: int) -> Iterator[Row]:
-    command = python("bench.rounds", kind, str(due))
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - ourselves
-    found = json.loads(done.stdout)
+    with tempfile.TemporaryDirectory() as folder, database(kind, folder) as url:
+        _told("fill", url, str(due))
+        found = _told("hold", url, str(due))
     speed = due / found["seconds"]
     alone = found["alone"]
     common = {"dimension": "P2", "what": f"{NAMES[kind]}, round of {due:,}", "size": due}
@@ -60,22 +60,34 @@ def _rows(kind: str, due: int) -> Iterator[Row]:
     yield Row(**common, value=found["peak_mb"], unit="MB", series=f"{NAMES[kind]}, memory")
 
 
-def _round(kind: str, due: int) -> None:
-    """Be the process that holds a round, and print what it took."""
-    log_plainly()
-    with tempfile.TemporaryDirectory() as folder, database(kind, folder) as url:
-        services = open_town(url)
-        fill(services, due, departments=min(due, 1_000))
-        services.clock.instant = ROUND  # type: ignore[attr-defined]
-        forget_peak()
-        began = time.perf_counter()
-        done = take_step(services, Desks(services), Plan(ROUND, holds_round=True))
-        spent, peak = time.perf_counter() - began, peak_mb()
-        assert done is not None
-        assert done.notices == due
-        alone = _one_statement(services) if kind == "postgresql" else 0.0
-        services.engine.dispose()
-    print(json.dumps({"seconds": spent, "alone": alone, "peak_mb": peak}))
+def _told(*words: str) -> dict[str, float]:
+    """Run a part of this in a process of its own, and return what it told."""
+    done = subprocess.run(python("bench.rounds", *words), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - ourselves
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def _fill(url: str, due: int) -> dict[str, float]:
+    """Have as many reminders due in the round."""
+    services = open_town(url)
+    fill(services, due, departments=min(due, 1_000))
+    services.engine.dispose()
+    return {}
+
+
+def _hold(url: str, due: int) -> dict[str, float]:
+    """Hold the round, and return what it took."""
+    services = open_town(url)
+    services.clock.instant = ROUND  # type: ignore[attr-defined]
+    forget_peak()
+    began = time.perf_counter()
+    done = take_step(services, Desks(services), Plan(ROUND, holds_round=True))
+    spent, peak = time.perf_counter() - began, peak_mb()
+    assert done is not None
+    assert done.notices == due
+    alone = _one_statement(services) if services.engine.dialect.name == "postgresql" else 0.0
+    services.engine.dispose()
+    return {"seconds": spent, "alone": alone, "peak_mb": peak}
 
 
 def _one_statement(services: Services) -> float:
@@ -91,4 +103,6 @@ def _one_statement(services: Services) -> float:
 
 
 if __name__ == "__main__":
-    _round(sys.argv[1], int(sys.argv[2]))
+    log_plainly()
+    part, where, wanted = sys.argv[1:]
+    print(json.dumps({"fill": _fill, "hold": _hold}[part](where, int(wanted))))

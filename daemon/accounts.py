@@ -1,6 +1,6 @@
 """Who may sign in, and which programs may use the API? What an operator says at the command line.
 
-A password or a token is shown once. Callers: daemon/cli.
+A password or a token is shown once. Callers: daemon/commands.
 """
 
 import getpass

@@ -1,6 +1,6 @@
 """Has anybody meddled with the audit trail, and how far has it come?
 
-Callers: daemon/cli (audit verify, audit checkpoint).
+Callers: daemon/commands (audit verify, audit checkpoint).
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,7 +2,7 @@
 
 A ZIP with a table's rows as lines of JSON, and a manifest that says how many there are and what they hash to; the
 same for SQLite and PostgreSQL, and from one to the other. A restore takes all or nothing, into an empty database,
-and holds all sending: what left after the backup was made would leave once more. Callers: daemon/cli (backup,
+and holds all sending: what left after the backup was made would leave once more. Callers: daemon/commands (backup,
 restore).
 """
 

@@ -1,6 +1,6 @@
 """How does a command bring a record into the database, and tell what came of it?
 
-Caller: daemon/cli (import).
+Caller: daemon/commands (import).
 """
 
 from collections.abc import Iterator

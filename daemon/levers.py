@@ -1,6 +1,6 @@
 """Who pulls a lever at the command line?
 
-What each lever does is in intake/levers.py; the console pulls the same. Caller: daemon/cli.
+What each lever does is in intake/levers.py; the console pulls the same. Caller: daemon/commands.
 """
 
 import getpass

@@ -1,6 +1,6 @@
 """What does the database say, in lines for people and facts for programs?
 
-Callers: daemon/cli (status, notices, matters, explain).
+Callers: daemon/commands (status, notices, matters, explain).
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """How is a change of the policy tried on the past, and adopted?
 
-Callers: daemon/cli (`duban policy`), the console's workshop by way of `Rehearser`.
+Callers: daemon/commands/policy.py, the console's workshop by way of `Rehearser`.
 """
 
 import getpass

@@ -1,7 +1,7 @@
 """How do the processes run, and stop without loss?
 
 `duban up` runs the clock and the workers of an embedded broker in one; `duban daemon` and `duban worker` run them
-apart, with a broker on Redis between them. Callers: daemon/cli, daemon/up.
+apart, with a broker on Redis between them. Callers: daemon/commands, daemon/up.
 """
 
 import signal

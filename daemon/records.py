@@ -1,6 +1,6 @@
 """How does a command read a record, and show how far it is?
 
-Callers: daemon/cli (check, simulate), importing.py.
+Callers: daemon/commands (check, simulate), importing.py.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """How does a report get from the database into a file?
 
-The ending of the file's name says in which form. The file appears whole or not at all. Caller: daemon/cli.
+The ending of the file's name says in which form. The file appears whole or not at all. Caller: daemon/commands.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """How does a command print facts and errors?
 
 Facts go to stdout, for people or as JSON. An error is one line on stderr: what, and how to mend it.
-Callers: daemon/cli.
+Callers: daemon/cli, daemon/commands.
 """
 
 import json
@@ -55,10 +55,13 @@ def explained(err: Exception) -> tuple[str, int]:
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
     from config.layers import WrongSettings
+    from daemon.accounts import NotDone
+    from daemon.backups import BadBackup
+    from daemon.explaining import NoSuchMatter
     from daemon.processes import NoBroker, WrongClock
     from store.migrating import NotBack, WrongSchema
 
-    if isinstance(err, (WrongSettings, WrongClock, NoBroker, NotBack)):
+    if isinstance(err, (WrongSettings, WrongClock, NoBroker, NotBack, NotDone, NoSuchMatter, BadBackup)):
         return str(err), BAD_INPUT
     if isinstance(err, WrongSchema):
         return str(err), OUT_OF_REACH

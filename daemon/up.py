@@ -1,7 +1,7 @@
 """What does `duban up` do, from an empty folder to a stop by Ctrl-C?
 
 Everything in one process on the embedded default. Without a terminal it prints one line for each step that did
-something. Callers: daemon/cli.
+something. Callers: daemon/commands.
 """
 
 import sys

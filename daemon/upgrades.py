@@ -1,7 +1,7 @@
 """How does an operator take the schema back, when an older duban is to go on?
 
 Only the newer duban knows how. What the older version does not know is said first, and kept aside if told so.
-Policy: docs/adr/0020-upgrades-and-back.md. Caller: daemon/cli (init --to).
+Policy: docs/adr/0020-upgrades-and-back.md. Caller: daemon/commands (init --to).
 """
 
 import getpass

@@ -1,6 +1,6 @@
 """What does `duban simulate` write, and how does it read?
 
-Source: INTERFACES "duban simulate". Callers: daemon/cli, tests, the policy workshop.
+Source: INTERFACES "duban simulate". Callers: daemon/commands/record.py, tests, the policy workshop.
 """
 
 import json

@@ -1,17 +1,16 @@
 """How does an e-mail leave?
 
-With smtplib over connections that are kept for the next message. A mail server answers at each step, so what happens
-before DATA is certain; from the first byte of the text on, a silence leaves it open whether the message was taken.
-The Message-ID is that of the message, not of the attempt: a mailbox shows both copies of one sent twice as one.
-Callers: config/services.py, actors/sending.py.
+With smtplib over connections that are kept for the next message. All steps up to DATA go out as one where the server
+offers so (RFC 2920). It answers each of them, and the text waits for the answers: what happens before is certain; from
+the first byte of the text on, a silence leaves it open whether the message was taken. The Message-ID is that of the
+message, not of the attempt: a mailbox shows both copies of one sent twice as one. Callers: config/services.py,
+actors/sending.py.
 """
 
-import re
 import smtplib
 import ssl
+from collections.abc import Iterator, Sequence
 from email.errors import MessageError
-from email.message import EmailMessage
-from email.policy import SMTP
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -30,6 +29,7 @@ from channels.gateway import (
     WhenUnknown,
 )
 from channels.lines import Pool, TimedSocket, dial, secure, tls_context, trouble
+from channels.mime import content_of, sender_of
 from channels.smtp_url import SmtpServer
 from rules.offices import email_address
 
@@ -45,9 +45,9 @@ PERMANENT: Final = 500
 MOST_MESSAGES: Final = 100
 MOST_AGE_S: Final = 300.0
 
-#: every line ends in CRLF, and no 8-bit body: not every server on the way takes one
-POLICY: Final = SMTP.clone(cte_type="7bit")
-LINE_STARTS_WITH_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
+#: a step, and the code that agrees to it; None: any that does
+STEPS: Final = (("MAIL FROM", None), ("RCPT TO", None), ("DATA", GO_ON))
+Reply = tuple[int, bytes]
 
 
 class SmtpGateway:
@@ -64,8 +64,7 @@ class SmtpGateway:
         Raises ValueError if `sender` is no address.
         """
         self._server = server
-        self._from = sender
-        self._address = _sender_address(sender)
+        self._from_line, self._address = sender_of(sender)
         self._domain = self._address.rpartition("@")[2]
         self._timeout_s = timeout_s
         self._context = tls_context(ca_file)
@@ -78,15 +77,14 @@ class SmtpGateway:
             return Refused(reason="the e-mail address cannot be written to")
         message_id = f"<duban-{outgoing.reference}@{self._domain}>"
         try:
-            content = _content(outgoing, to, self._from, message_id)
+            content = content_of(outgoing, to, self._from_line, message_id)
         except (ValueError, LookupError, MessageError) as err:
             return Refused(reason=f"no e-mail can be made of it: {type(err).__name__}")
-        until = monotonic() + self._timeout_s
         try:
-            line = self._pool_line(until) or self._open(until)
+            line, replies = self._ask(to, len(content), monotonic() + self._timeout_s)
         except _No as no:
             return no.refused
-        return self._transact(line, to, content, message_id)
+        return self._transact(line, replies, content, message_id)
 
     def find(self, sought: Sought) -> Found:
         """Mail servers keep no list that we could ask."""
@@ -99,17 +97,26 @@ class SmtpGateway:
     def close(self) -> None:
         self._pool.drain()
 
-    def _pool_line(self, until: float) -> "_Line | None":
-        """Return a connection that still answers."""
+    def _ask(self, to: str, size: int, until: float) -> tuple["_Line", Iterator[Reply]]:
+        """Return a connection that answers, and what it will say to the steps before the text.
+
+        Raises _No.
+        """
         while (line := self._pool.take()) is not None:
             line.hurry(until)
+            replies = line.ask(["RSET", *self._steps(line, to, size)])
             try:
-                if line.rset()[0] in AGREED:
-                    return line
+                if next(replies)[0] in AGREED:
+                    return line, replies
             except OSError:
                 pass
             line.close()
-        return None
+        line = self._open(until)
+        return line, line.ask(self._steps(line, to, size))
+
+    def _steps(self, line: "_Line", to: str, size: int) -> list[str]:
+        told = f" SIZE={size}" if line.has_extn("size") else ""
+        return [f"MAIL FROM:<{self._address}>{told}", f"RCPT TO:<{to}>", "DATA"]
 
     def _open(self, until: float) -> "_Line":
         """Connect, greet, encrypt, log in.
@@ -147,22 +154,21 @@ class SmtpGateway:
             raise smtplib.SMTPNotSupportedError("offers no TLS: the password stays here")
         line.login(server.user, server.password or "")
 
-    def _transact(self, line: "_Line", to: str, content: bytes, message_id: str) -> Outcome:
+    def _transact(self, line: "_Line", replies: Iterator[Reply], content: bytes, message_id: str) -> Outcome:
         """Go through one message's steps; the connection is kept if it is still of use."""
         is_in_doubt = False
         try:
-            options = [f"size={len(content)}"] if line.has_extn("size") else []
-            _expect(line.mail(self._address, options), "MAIL FROM")
-            _expect(line.rcpt(to), "RCPT TO")
-            _expect(line.docmd("DATA"), "DATA", GO_ON)
+            for step, wanted in STEPS:
+                _expect(next(replies), step, wanted)
             is_in_doubt = True
-            line.send(content)
+            # No line of ours begins with a dot, but this is what keeps the end of the text where it is.
+            line.send(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
             _expect(line.getreply(), "the text")
         except _No as no:
-            if no.refused.code == str(CLOSING):
-                line.close()
-            else:
+            if no.refused.code != str(CLOSING) and line.is_even():
                 self._keep(line)
+            else:
+                line.close()
             return no.refused
         except Exception as err:  # noqa: BLE001 - whatever went wrong, the caller gets an outcome
             line.close()
@@ -195,6 +201,35 @@ class _Line(smtplib.SMTP):
         self._context = context
         self.opened = monotonic()
         self.messages = 0
+        self._owed = 0  #: replies that are still to come
+
+    def ask(self, commands: Sequence[str]) -> Iterator[Reply]:
+        """Yield the reply to each command; all are written at once if the server offers to take them so.
+
+        Otherwise a command goes out when its reply is asked for: none does after one that was refused.
+        """
+        if not self.has_extn("pipelining"):
+            for command in commands:
+                yield self.docmd(command)
+            return
+        self.send("".join(f"{command}\r\n" for command in commands))
+        self._owed = len(commands)
+        while self._owed:
+            reply = self.getreply()
+            self._owed -= 1
+            yield reply
+
+    def is_even(self) -> bool:
+        """Read what is still to come after a refusal; False if the connection cannot be used after it."""
+        try:
+            while self._owed:
+                code, _ = self.getreply()
+                self._owed -= 1
+                if code in (GO_ON, CLOSING):  # it waits for a text although it has refused sender or recipient
+                    return False
+        except OSError:
+            return False
+        return True
 
     def hurry(self, until: float) -> None:
         self.sock.until = until
@@ -269,36 +304,3 @@ def _silence(err: Exception) -> str:
 def _words(said: bytes | str) -> str:
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     return " ".join(text.split())[:200]
-
-
-def _sender_address(sender: str) -> str:
-    message = EmailMessage(policy=POLICY)
-    message["From"] = sender
-    addresses = message["From"].addresses
-    address = email_address(addresses[0].addr_spec) if len(addresses) == 1 else None
-    if address is None or not address.isascii():
-        raise ValueError("want a sender's address, such as duban@example.cn")
-    return address
-
-
-def _content(outgoing: Outgoing, to: str, sender: str, message_id: str) -> bytes:
-    """Return the message as it goes over the line, its final dot included.
-
-    Raises ValueError, LookupError or MessageError for what cannot be put into a message.
-    """
-    message = EmailMessage(policy=POLICY)
-    message["From"] = sender
-    message["To"] = to
-    # A line break in a subject would begin another header.
-    message["Subject"] = " ".join((outgoing.subject or "").split())
-    message["Date"] = outgoing.at
-    message["Message-ID"] = message_id
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(outgoing.text)
-    if outgoing.html is not None:
-        message.add_alternative(outgoing.html, subtype="html")
-    for each in outgoing.attachments:
-        main, _, sub = each.content_type.partition("/")
-        message.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
-    content = LINE_STARTS_WITH_DOT.sub(b"..", message.as_bytes())
-    return content.rstrip(b"\r\n") + b"\r\n.\r\n"

@@ -21,6 +21,7 @@ from rules.notices import Verdict as NoticeVerdict
 from tests.campaign.record import CAP, Hours, Start, old_ones
 from tests.campaign.writing import Journal
 from tests.fakes.ledger import entries
+from tests.fakes.mail import mails
 
 #: Of a closure. A claim looks at the facts, commits, and hands over what it took for a second (CLAIM_HOLDS_S); then
 #: there is the call itself. The rest is for a machine with more to do than it has processors.
@@ -125,7 +126,7 @@ class _Judge:
         self.verdict = Verdict()
         self.spans = case.spans()
         self.sms = entries(case.folder / "twilio.jsonl", "message")
-        self.mails = entries(case.folder / "mail.jsonl", "mail")
+        self.mails = mails(case.folder / "mail.jsonl")
         self.latencies: list[float] = []
         self.superseded = 0
         self.latest = 0.0  #: after a closure

@@ -19,6 +19,7 @@ from channels.smtp import SmtpGateway, SmtpServer
 from channels.twilio import Signatures
 from tests.channels.conftest import email, sms
 from tests.fakes.ledger import entries
+from tests.fakes.mail import mails
 from tests.fakes.twilio import TOKEN
 
 
@@ -125,7 +126,7 @@ def test_mail_runs_as_a_process(run, tmp_path):
         assert isinstance(gateway.send(email(message=3)), Accepted)
     finally:
         gateway.close()
-    assert [(each["message_id"], each["fault"], each["user"]) for each in entries(ledger, "mail")] == [
+    assert [(each["message_id"], each["fault"], each["user"]) for each in mails(ledger)] == [
         ("<duban-test-2@example.cn>", "drop-taken", "duban"),
         ("<duban-test-3@example.cn>", "", "duban"),
     ]

@@ -3,21 +3,25 @@
 A real mail server with its own ledger; certificates are made for the test.
 """
 
+import contextlib
 import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from email.utils import parsedate_to_datetime
 
 import pytest
+from aiosmtpd.smtp import SMTP
 
 from channels.gateway import CANNOT_TELL, Accepted, Attachment, Refused, Sought, Unsure
 from channels.smtp import SmtpGateway
 from channels.smtp_url import SmtpServer, parse_smtp_url
 from tests.channels.conftest import certificate, email
-from tests.fakes.ledger import entries
-from tests.fakes.mail import PASSWORD, USER, FakeMail
+from tests.fakes.mail import PASSWORD, USER, FakeMail, mails
+from tests.fakes.serving import Served
 
 SENDER = "鹤山市人大常委会代表工委 <duban@heshan.example.cn>"
 ID = "<duban-test-7@heshan.example.cn>"
@@ -43,7 +47,7 @@ def connect(ca_file):
     made = []
 
     def to(fake, *, timeout_s=2.0, trusted=True, sender=SENDER, **server):
-        values = {"host": "127.0.0.1", "port": fake.port} | server
+        values = {"host": "127.0.0.1", "port": fake.port if fake else 0} | server
         made.append(
             SmtpGateway(SmtpServer(**values), sender=sender, timeout_s=timeout_s, ca_file=ca_file if trusted else None)
         )
@@ -54,9 +58,9 @@ def connect(ca_file):
         each.close()
 
 
-@pytest.fixture
-def fake(serve):
-    return serve()
+@pytest.fixture(params=[True, False], ids=["all steps at once", "step by step"])
+def fake(serve, request):
+    return serve(pipelines=request.param)
 
 
 @pytest.fixture
@@ -112,7 +116,7 @@ def test_attachments_survive_the_way(fake, gateway):
 def test_a_mail_sent_twice_has_one_message_id(fake, gateway):
     gateway.send(email(attempt="a1"))
     gateway.send(email(attempt="a2"))
-    assert [entry["message_id"] for entry in entries(fake.ledger.path, "mail")] == [ID, ID]
+    assert [entry["message_id"] for entry in mails(fake.ledger.path)] == [ID, ID]
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r", "\u2028", "\x0b", "\x85"])
@@ -155,6 +159,28 @@ def test_an_attachment_cannot_bring_a_header_of_its_own(fake, gateway):
     odd = Attachment(name="a\r\nBcc: everybody@example.cn", content_type="text/x-a\r\nBcc: b@example.cn", content=b"a")
     gateway.send(email(attachments=(odd,)))
     assert all(not re.search(rb"(?im)^bcc:", mail.content) for mail in fake.mails)
+
+
+def test_an_attachment_of_no_type_is_refused(fake, gateway):
+    outcome = gateway.send(email(attachments=(Attachment(name="a", content_type="sheet", content=b"a"),)))
+    assert isinstance(outcome, Refused)
+    assert (outcome.is_lasting, fake.connections) == (True, 0)
+
+
+def test_no_id_can_bring_a_header_of_its_own(fake, gateway):
+    outcome = gateway.send(replace(email(), reference="7\r\nBcc: everybody@example.cn"))
+    assert isinstance(outcome, Refused)
+    assert (outcome.is_lasting, fake.connections) == (True, 0)
+
+
+def test_a_mail_is_without_faults(fake, gateway):
+    sheet = Attachment(name="a" * 200 + ".xlsx", content_type="application/vnd.ms-excel", content=b"\r\n.\r\n" * 999)
+    gateway.send(email(subject="督办提醒：" + "很长的题目" * 30, text="一\r二\r\n三\n", attachments=(sheet,)))
+    [mail] = fake.mails
+    assert [part.defects for part in mail.message.walk()] == [[]] * 5
+    assert mail.message.get_body(("plain",)).get_payload(decode=True) == "一\r\n二\r\n三\r\n".encode()
+    assert max(map(len, mail.content.split(b"\r\n"))) <= 78
+    assert b"\n" not in mail.content.replace(b"\r\n", b"")
 
 
 # --- outcomes -----------------------------------------------------------------------------------
@@ -279,6 +305,134 @@ def test_many_threads_send_at_once(fake, gateway):
     assert {outcome.provider_id for outcome in outcomes} == {mail.message["Message-ID"] for mail in fake.mails}
     assert len(fake.mails) == 60
     assert fake.connections <= 6
+
+
+# --- all steps at once --------------------------------------------------------------------------
+
+
+class Scripted:
+    """A mail server that says what is written down for each command, and keeps what it hears, as it comes."""
+
+    def __init__(self, listener, answers):
+        self._listener = listener
+        self._answers = {b"EHLO": b"250-s\r\n250 PIPELINING"} | answers
+        self.heard = []
+
+    def serve(self, connections=1):
+        for _ in range(connections):
+            line, _ = self._listener.accept()
+            with line, contextlib.suppress(OSError):
+                line.sendall(b"220 s\r\n")
+                self._talk(line)
+
+    def _talk(self, line):
+        is_text = False
+        while came := line.recv(1 << 16):
+            self.heard.append(came)
+            if is_text:
+                is_text = not came.endswith(b"\r\n.\r\n")
+                said = [] if is_text else [b"250 taken"]
+            else:
+                said = [self._answers.get(each[:4].upper(), b"250 OK") for each in came.splitlines()]
+                is_text = said[-1].startswith(b"354")
+            line.sendall(b"".join(each + b"\r\n" for each in said))
+
+
+@pytest.fixture
+def script():
+    """Start scripted servers, each for some connections."""
+    with contextlib.ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor())
+
+        def start(connections=1, **answers):
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            served = Scripted(listener, {verb.encode(): said for verb, said in answers.items()})
+            threads.submit(served.serve, connections)
+            return served, listener.getsockname()[1]
+
+        yield start
+
+
+def test_all_steps_before_the_text_go_out_as_one(script, connect):
+    served, port = script(DATA=b"354 go on")
+    gateway = connect(None, port=port)
+    assert gateway.send(email()) == gateway.send(email()) == Accepted(ID)
+    gateway.close()
+    _ehlo, first, _text, second, _text = served.heard
+    assert first == b"MAIL FROM:<duban@heshan.example.cn>\r\nRCPT TO:<lee@example.cn>\r\nDATA\r\n"
+    assert second == b"RSET\r\n" + first
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "is_lasting"),
+    [
+        pytest.param(
+            {"RCPT": b"550 no such user", "DATA": b"354 go on"}, "550", True, id="it wants a text all the same"
+        ),
+        pytest.param({"MAIL": b"451 not now", "RCPT": b"421 closing", "DATA": b"503 no"}, "451", False, id="it closes"),
+        pytest.param({"MAIL": b"451 not now", "RCPT": b"503 no", "DATA": b"354 go on"}, "451", False, id="no sender"),
+    ],
+)
+def test_after_a_refusal_nothing_is_sent_on_a_connection_that_waits_for_a_text(
+    script, connect, answers, code, is_lasting
+):
+    served, port = script(2, **answers)
+    gateway = connect(None, port=port)
+    for _ in range(2):
+        outcome = gateway.send(email())
+        assert isinstance(outcome, Refused)
+        assert (outcome.code, outcome.is_lasting) == (code, is_lasting)
+    gateway.close()
+    assert [came[:4] for came in served.heard] == [b"ehlo", b"MAIL"] * 2
+
+
+def test_a_refusal_keeps_the_connection_where_all_is_answered(script, connect):
+    served, port = script(1, RCPT=b"550 no such user", DATA=b"554 no valid recipients")
+    gateway = connect(None, port=port)
+    assert [gateway.send(email()).code for _ in range(3)] == ["550"] * 3
+    gateway.close()
+    assert [came[:4] for came in served.heard] == [b"ehlo", b"MAIL", b"RSET", b"RSET"]
+
+
+def test_a_text_is_not_sent_before_it_is_asked_for(script, connect):
+    served, port = script(1, DATA=b"250 and now?")
+    outcome = connect(None, port=port).send(email())
+    assert is_illness(outcome)
+    assert len(served.heard) == 2
+
+
+class Theirs(Served):
+    """A mail server made by others; `offers` are lines of its answer to EHLO beside its own."""
+
+    def __init__(self, ledger, offers):
+        super().__init__(ledger, 0)
+        self.taken = []
+        self._offers = offers
+
+    def protocol(self):
+        return SMTP(self, hostname="mail.test", loop=self.loop)
+
+    async def handle_EHLO(self, server, session, envelope, hostname, answers):  # noqa: N802 - aiosmtpd's names
+        session.host_name = hostname
+        return [*answers[:-1], *self._offers, answers[-1]]
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        self.taken.append(envelope)
+        return "250 OK"
+
+
+@pytest.mark.parametrize("offers", [[], ["250-PIPELINING"]])
+def test_a_server_made_by_others_takes_our_mail(connect, tmp_path, offers):
+    with Theirs(tmp_path / "ledger", offers) as server:
+        gateway = connect(server)
+        ids = [gateway.send(email(text="一\n.\n二", message=n)).provider_id for n in range(3)]
+        gateway.close()
+    assert ids == [f"<duban-test-{n}@heshan.example.cn>" for n in range(3)]
+    letters = [message_from_bytes(each.content, policy=policy.default) for each in server.taken]
+    assert [letter["Message-ID"] for letter in letters] == ids
+    assert [each.rcpt_tos for each in server.taken] == [["lee@example.cn"]] * 3
+    for letter in letters:
+        assert letter.get_body(("plain",)).get_content().splitlines() == ["一", ".", "二"]
 
 
 # --- TLS and login ------------------------------------------------------------------------------

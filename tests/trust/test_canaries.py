@@ -264,5 +264,5 @@ def kept_in_redis(valkey):
 
 def told(office):
     """Return all that went out by SMS and e-mail: subjects, words, files."""
-    sent = entries(office.folder / "sms.jsonl") + entries(office.folder / "mail.jsonl")
+    sent = entries(office.folder / "sms.jsonl") + mail.mails(office.folder / "mail.jsonl")
     return json.dumps(sent, ensure_ascii=False)

@@ -61,10 +61,9 @@ def redis_broker(url: str, mark: str) -> dramatiq.Broker:
     `mark` names the installation: another on the same Redis must not hear its bells, and take its steps.
     What a worker that died had taken is rung for again after ten seconds; by default that takes minutes.
     """
-    from dramatiq.brokers.redis import RedisBroker  # noqa: PLC0415 - the embedded default needs no client
+    from actors.ringing import RingingBroker  # noqa: PLC0415 - the embedded default needs no client
 
-    make: Callable[..., dramatiq.Broker] = RedisBroker
-    return make(
+    return RingingBroker(
         url=url,
         namespace=f"duban:{mark}",
         middleware=[Retries(max_retries=0)],

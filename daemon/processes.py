@@ -27,8 +27,8 @@ from store.engine import reading
 
 #: one thread takes steps, the others send
 THREADS: Final = 4
-#: longest pause between two looks at a broker on Redis, in which nobody can wait; the embedded one wakes by itself
-BROKER_MS: Final = 20
+#: longest pause between two looks at a broker; whoever is rung for is woken (actors/ringing.py)
+BROKER_MS: Final = 250
 EMBEDDED_MS: Final = 100
 IDENTITY_LENGTH: Final = 8
 ALIVE_S: Final = 20.0  #: between two signs of life of a worker

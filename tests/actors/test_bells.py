@@ -1,8 +1,19 @@
-"""Who hears a bell on a broker that several installations share?"""
+"""Who hears a bell on a broker that several installations share, and how soon?"""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import dramatiq
+import redis
+
 from actors.bells import Bells, hang_bells, redis_broker
+
+#: between two looks at the broker; a test gives up before the second
+LONG_MS = 4_000
+SOON_S = 2.0
+PATIENCE_S = 10.0
 
 
 def bells_of(url: str, mark: str) -> Bells:
@@ -27,3 +38,52 @@ def test_the_processes_of_one_installation_share_their_bells(valkey_url):
     daemon, worker = bells_of(valkey_url, "heshan:1"), bells_of(valkey_url, "heshan:1")
     daemon.send.send()
     assert waiting(worker, "sending") == 1
+
+
+@contextmanager
+def at_work(url: str, pause_ms: int = LONG_MS) -> Iterator[tuple[dramatiq.Actor[..., Any], threading.Semaphore]]:
+    """Run a worker, and lend an actor with what counts how often it was rung for."""
+    broker, rung = redis_broker(url, "heshan:1"), threading.Semaphore(0)
+    actor = dramatiq.actor(rung.release, broker=broker, queue_name="sending", actor_name="send_messages")
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=pause_ms)
+    worker.start()
+    try:
+        yield actor, rung
+    finally:
+        worker.stop()
+        broker.close()
+
+
+def is_deaf(url: str) -> bool:
+    with redis.Redis.from_url(url) as client:
+        return client.pubsub_numsub("duban:heshan:1:bells")[0][1] == 0
+
+
+def wait_until(is_so: Any) -> None:
+    for _ in range(int(PATIENCE_S / 0.02)):
+        if is_so():
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError("it has taken too long")
+
+
+def test_a_bell_is_heard_at_once_however_seldom_the_broker_is_asked(valkey_url):
+    with at_work(valkey_url) as (actor, rung):
+        wait_until(lambda: not is_deaf(valkey_url))
+        for _ in range(20):  # more than a worker takes ahead
+            bells_of(valkey_url, "heshan:1").send.send()
+        for _ in range(20):
+            assert rung.acquire(timeout=SOON_S)
+        actor.send()
+        assert rung.acquire(timeout=SOON_S)
+
+
+def test_a_bell_that_nobody_heard_is_found(valkey_url):
+    with redis.Redis.from_url(valkey_url) as client, at_work(valkey_url, 500) as (actor, rung):
+        wait_until(lambda: not is_deaf(valkey_url))
+        client.client_kill_filter(_type="pubsub")
+        actor.send()
+        assert rung.acquire(timeout=PATIENCE_S)
+        wait_until(lambda: not is_deaf(valkey_url))
+        actor.send()
+        assert rung.acquire(timeout=PATIENCE_S)

@@ -72,9 +72,8 @@ class Desks:
         self._known = known
         return known.desk
 
-    def note_terms(self, connection: Connection) -> None:
+    def note_terms(self, connection: Connection, desk: Desk) -> None:
         """Have everything reckoned anew if calendar or policy are not those that matters were reckoned with."""
-        desk = self.of(connection)
         if desk.policy is not self._noted:
             notice_change(connection, desk.calendar, desk.policy)
             self._noted = desk.policy

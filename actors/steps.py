@@ -24,6 +24,7 @@ from rules.facts import SHANGHAI, local_day, midnight
 from rules.ladders import round_at
 from rules.notices import leaves_at
 from store import installation, leases, notices, projection
+from store.triggers import tell_step
 
 CURSOR: Final = "cursor"  #: the instant up to which all is done
 ROUND: Final = "round"  #: job of the slots in which rounds are held
@@ -63,10 +64,12 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
     whole step, and the next look plans it again.
     """
     with services.engine.begin() as connection:
-        since = cursor(connection, desks.of(connection))
+        desk = desks.of(connection)
+        since = cursor(connection, desk)
         if not _move_cursor(connection, since, plan.at):
             return None
-        desks.note_terms(connection)
+        tell_step(connection, plan.at)
+        desks.note_terms(connection, desk)
         reckoned = reckon_changes(connection, desks, plan.at, since)
         desk = desks.of(connection)
         digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []
@@ -89,9 +92,10 @@ def _move_cursor(connection: Connection, before: datetime, at: datetime) -> bool
     """Move the cursor from where this process saw it; False if another has moved it, or it would go back."""
     if at < before:
         return False
-    if installation.get(connection, CURSOR) is None:
-        return installation.put_new(connection, CURSOR, at.isoformat())
-    return installation.swap(connection, CURSOR, before.isoformat(), at.isoformat())
+    now = at.isoformat()
+    return installation.swap(connection, CURSOR, before.isoformat(), now) or installation.put_new(
+        connection, CURSOR, now
+    )
 
 
 def plan_next(

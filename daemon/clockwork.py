@@ -22,7 +22,7 @@ from actors.watching import is_time_to_watch
 from config.services import Services
 from daemon import watchdog
 from daemon.clock_guard import CLOCK, ClockGuard
-from daemon.listening import ear_of
+from daemon.listening import Ear, ear_of
 from store import findings, installation, leases, outbox
 from store.engine import reading
 
@@ -33,6 +33,7 @@ GUARD_S: Final = 1.0  #: between two looks at the clock itself
 DOWN_S: Final = 600.0  #: a longer pause in real seconds means that the daemon was down
 LAG_S: Final = 0.01  #: a look that comes later than this takes what came in meanwhile together
 POLL_S: Final = 0.001  #: between the first two looks whether a step is taken; each is a quarter longer than the last
+MOST_POLL_S: Final = 0.05  #: between two of them at most, and where the database tells of it
 SWEEP_S: Final = 5.0  #: between two sweeps, in real seconds
 LEASE: Final = "clock"
 LEASE_S: Final = 15.0
@@ -58,6 +59,7 @@ class Clockwork:
         self._guarded = 0.0
         self._is_in_doubt = False
         self._ear = ear_of(services.engine)
+        self._is_rung = False  #: a fact has been changed since the last look began
 
     def stop(self) -> None:
         """Let the loop end after the step in hand."""
@@ -78,7 +80,8 @@ class Clockwork:
     def _rest(self, pause: float) -> None:
         """Sleep; a fact that is changed meanwhile wakes, where the database tells of it."""
         if self._ear is not None and self._looked is not None and pause > 0.0:
-            self._ear.wait(pause)
+            if not self._is_rung:
+                self._ear.wait(pause)
             return
         if self._ear is not None and self._looked is None:
             self._ear.close()  # who does not look must not let bells pile up
@@ -90,13 +93,14 @@ class Clockwork:
             self._looked = None
             return LOOK_S
         was_down = self._was_down()
+        self._is_rung = False
         with reading(self._services.engine) as connection:
             desk = self._desks.of(connection)
             now = self._services.clock.now()
             lags_s = None if self._services.clock.is_drill else LAG_S
             plan = plan_next(connection, desk, now, was_down=was_down, lags_s=lags_s)
             watches = not self._services.clock.is_drill and is_time_to_watch(connection, desk, now)
-            coming = next_instant(connection, desk)
+            pause = self._until(next_instant(connection, desk)) if plan is None else 0.0
         self._looked = time.monotonic()
         watchdog.tell(watchdog.ALIVE)
         if plan is not None:
@@ -106,8 +110,8 @@ class Clockwork:
             self._stopping.wait(FAILED_S)
         self._sweep()
         if plan is None:
-            return self._until(coming)
-        if self._services.clock.is_drill or plan.holds_round or plan.makes_digests:
+            return pause
+        if self._services.clock.is_drill or plan.holds_round or plan.makes_digests or self._is_rung:
             return 0.0
         # Marks of a long import that has not committed stay: looking again and again would not take them.
         with reading(self._services.engine) as connection:
@@ -177,20 +181,37 @@ class Clockwork:
         In a drill time may run fast: without the wait the next fact would overtake a message on its way.
         """
         self._bells.ring_step(plan)
-        self._wait(lambda connection: cursor(connection, self._desks.of(connection)) >= plan.at)
+        self._wait(lambda connection: cursor(connection, self._desks.of(connection)) >= plan.at, plan.at)
         if self._services.clock.is_drill:
             self._wait(lambda connection: not outbox.is_busy(connection, self._services.clock.now()))
 
-    def _wait(self, is_done: Callable[[Connection], bool]) -> None:
-        """Wait until something is done by whoever does it, or until it is time to ring again."""
+    def _wait(self, is_done: Callable[[Connection], bool], step: datetime | None = None) -> None:
+        """Wait until something is done by whoever does it, or until it is time to ring again.
+
+        `step`: it is done, too, when the database tells that this one is taken.
+        """
         give_up = time.monotonic() + STEP_S
         pause = POLL_S
-        while not self._stopping.wait(pause) and time.monotonic() < give_up:
+        while not self._stopping.is_set() and time.monotonic() < give_up:
+            if self._ear is None or step is None:
+                self._stopping.wait(pause)
+            elif self._hears_of(step, self._ear):
+                return
             with reading(self._services.engine) as connection:
                 if is_done(connection):
                     return
             self._sweep()
-            pause = min(pause * 1.25, 0.05)
+            pause = min(pause * 1.25, MOST_POLL_S)
+
+    def _hears_of(self, step: datetime, ear: Ear) -> bool:
+        """Wait a moment for word of a step; a changed fact of which word comes meanwhile is looked at after it."""
+        until = time.monotonic() + MOST_POLL_S
+        while (left := until - time.monotonic()) > 0:
+            told = ear.wait(left)
+            self._is_rung |= told.fact
+            if told.step is not None and told.step >= step:
+                return True
+        return False
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept > SWEEP_S:

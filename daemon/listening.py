@@ -1,21 +1,38 @@
-"""When does the clock look sooner than it meant to?
+"""When does the clock look sooner than it meant to, and how does it know that a step is taken?
 
-PostgreSQL tells whoever listens that a fact has been changed, as soon as that is committed (store/triggers.py). It is a
-bell and no more: one that is lost, as behind a pool of connections that shares them out by transaction, costs the
-pause between two looks. Caller: daemon/clockwork.py.
+PostgreSQL tells whoever listens that a fact has been changed or a step taken, as soon as that is committed
+(store/triggers.py). It is a bell and no more: one that is lost, as behind a pool of connections that shares them out
+by transaction, costs the pause between two looks. Caller: daemon/clockwork.py.
 """
 
 import time
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.triggers import BELL
+from store.triggers import BELL, FACT
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a wait has heard of."""
+
+    fact: bool = False  #: one has been changed
+    step: datetime | None = None  #: the last instant of which the step has been taken
+
+    def __bool__(self) -> bool:
+        """Say whether anything was told."""
+        return self.fact or self.step is not None
+
+
+NOTHING: Final = Told()
 
 
 class Ear:
@@ -26,8 +43,8 @@ class Ear:
         self._engine = engine
         self._connection: Connection | None = None
 
-    def wait(self, seconds: float) -> bool:
-        """Return as soon as a fact has been changed since the last wait, or after so many seconds; say whether one was.
+    def wait(self, seconds: float) -> Told:
+        """Return what has been told since the last wait, as soon as something is; nothing after so many seconds.
 
         While the database is out of reach this only waits.
         """
@@ -38,7 +55,7 @@ class Ear:
             log.warning("the bell of changed facts is not heard", why=type(err).__name__)
             self.close()
             time.sleep(max(0.0, until - time.monotonic()))
-            return False
+            return NOTHING
 
     def close(self) -> None:
         """Listen no more; the next wait begins anew."""
@@ -48,11 +65,12 @@ class Ear:
                 connection.invalidate()
                 connection.close()
 
-    def _hear(self, seconds: float) -> bool:
+    def _hear(self, seconds: float) -> Told:
         driver = self._listening()
-        is_rung = any(True for _ in driver.notifies(timeout=seconds, stop_after=1))
+        words = {each.payload for each in driver.notifies(timeout=seconds, stop_after=1)}
         # What was told meanwhile is told by the same look.
-        return is_rung and all(True for _ in driver.notifies(timeout=0))
+        words |= {each.payload for each in driver.notifies(timeout=0)} if words else set()
+        return Told(FACT in words, max((datetime.fromisoformat(word) for word in words - {FACT}), default=None))
 
     def _listening(self) -> Any:
         if self._connection is None:

@@ -70,8 +70,9 @@ def prepare(services: Services) -> date:
         migrating.migrate(connection)
         installation.put_new(connection, installation.IDENTITY, services.new_attempt()[:IDENTITY_LENGTH])
         desks = Desks(services)
-        desks.note_terms(connection)
-        return desks.of(connection).start_on
+        desk = desks.of(connection)
+        desks.note_terms(connection, desk)
+        return desk.start_on
 
 
 @contextmanager

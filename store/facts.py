@@ -90,7 +90,7 @@ def _numbered(table: str, rows: Iterable[Any], values: Callable[[Any], Cells]) -
 def _rows(
     connection: Connection, kind: Any, query: Select[Any], values: Mapping[str, Any] | None = None
 ) -> Iterator[Any]:
-    return map(_maker(kind), connection.execute(query, values, execution_options={"yield_per": BATCH}))
+    return map(_maker(kind), connection.execute(query, values))
 
 
 @cache
@@ -124,7 +124,9 @@ def load(connection: Connection, table: str) -> Iterator[Any]:
     """Yield all rows of a table in the order of an export: by key, events by instant and position."""
     target = FACTS[table]
     order = [target.c[name] for name in (*ORDER.get(table, ()), *KEYS[table])]
-    return _rows(connection, Record.TABLES[table], select(target).order_by(*order))
+    # A lot at a time; of those below a call reads few, for which a cursor of the server's would be three more waits.
+    query = select(target).order_by(*order).execution_options(yield_per=BATCH)
+    return _rows(connection, Record.TABLES[table], query)
 
 
 def ids(connection: Connection, table: str) -> set[str]:

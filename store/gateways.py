@@ -77,11 +77,18 @@ def take_turns(connection: Connection, name: str, per_second: float, wanted: int
 
 
 _QUOTA: Final = select(quotas).where(quotas.c.day == bindparam("of")).with_for_update()
+_USE_ALL: Final = (
+    update(quotas)
+    .where(quotas.c.day == bindparam("of"), quotas.c.used + bindparam("wanted") <= bindparam("total") + quotas.c.extra)
+    .values(used=quotas.c.used + bindparam("wanted"))
+)
 _USE_QUOTA: Final = update(quotas).where(quotas.c.day == bindparam("of")).values(used=bindparam("new_used"))
 
 
 def take_quota(connection: Connection, day: date, wanted: int, total: int) -> int:
     """Return how many of the wanted SMS the daily total still admits, and count them."""
+    if connection.execute(_USE_ALL, {"of": day, "wanted": wanted, "total": total}).rowcount:
+        return wanted
     insert_new(connection, quotas, [{"day": day, "used": 0, "extra": 0}])
     row = connection.execute(_QUOTA, {"of": day}).one()
     given: int = min(wanted, max(total + row.extra - row.used, 0))

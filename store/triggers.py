@@ -6,10 +6,16 @@ statement, however many rows it wrote, and rings for whoever listens. Callers: s
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Final
 
-#: the channel on which PostgreSQL tells that a fact has been changed, once for each transaction when it is committed
+from sqlalchemy import Connection, bindparam, func, select
+
+#: the channel on which PostgreSQL tells what a transaction has done, once, when it is committed
 BELL: Final = "duban_changed"
+FACT: Final = (
+    ""  #: it has changed a fact: the triggers tell so; any other word is the instant of a step that it has taken
+)
 #: table → kind of mark, and the column that names whom it concerns
 MARKS: Final = {
     "offices": ("house", None),
@@ -32,6 +38,15 @@ PASSED_ON: Final = ("leaves", "visits")
 INSERTING: Final = ("{table}_insert_stale", "{table}_replace_stale")
 #: event → the rows that are marked
 ROWS: Final = {"insert": ("NEW",), "update": ("OLD", "NEW"), "delete": ("OLD",)}
+
+
+_TELL: Final = select(func.pg_notify(BELL, bindparam("word")))
+
+
+def tell_step(connection: Connection, at: datetime) -> None:
+    """Tell whoever listens that the step of an instant is taken, once this is committed; on SQLite nobody listens."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TELL, {"word": at.isoformat()})
 
 
 def _mark(kind: str, column: str | None, row: str) -> str:

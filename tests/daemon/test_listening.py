@@ -1,16 +1,19 @@
-"""Is a changed fact heard of at once?"""
+"""Is a changed fact heard of at once, and a step that is taken?"""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
-from daemon.listening import Ear, ear_of
+from daemon.listening import Ear, Told, ear_of
 from rules.facts import Office
 from store import facts
 from store.engine import make_engine
+from store.triggers import tell_step
 from tests.store.databases import postgres_engine, postgres_with_schema  # noqa: F401 - fixtures
 
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TOWN = Office(id="T", name="镇", kind="town")
 
 
@@ -30,7 +33,7 @@ def change(engine):
 def test_a_changed_fact_wakes_whoever_listens(ear, postgres_engine):  # noqa: F811
     change(postgres_engine)
     began = time.monotonic()
-    assert ear.wait(60)
+    assert ear.wait(60) == Told(fact=True)
     assert time.monotonic() - began < 30
 
 
@@ -45,6 +48,25 @@ def test_a_fact_that_is_not_committed_wakes_nobody(ear, postgres_engine):  # noq
     with postgres_engine.connect() as connection:
         facts.upsert(connection, "offices", [TOWN])
         assert not ear.wait(0.01)
+
+
+def test_a_step_that_is_taken_is_told_with_its_instant(ear, postgres_engine):  # noqa: F811
+    with postgres_engine.begin() as connection:
+        tell_step(connection, NOON)
+        assert not ear.wait(0.01)
+    assert ear.wait(60) == Told(step=NOON)
+
+
+def test_of_several_steps_the_last_is_told_beside_the_facts(ear, postgres_engine):  # noqa: F811
+    for minutes in (2, 3, 1):
+        with postgres_engine.begin() as connection:
+            tell_step(connection, NOON + timedelta(minutes=minutes))
+    change(postgres_engine)
+    told = ear.wait(60)
+    while not (told.fact and told.step == NOON + timedelta(minutes=3)):
+        more = ear.wait(60)
+        assert more, told
+        told = Told(fact=told.fact or more.fact, step=max(filter(None, (told.step, more.step)), default=None))
 
 
 def test_a_connection_that_broke_is_replaced(ear, postgres_engine):  # noqa: F811

@@ -16,6 +16,8 @@ from store.upserts import insert_new
 
 #: a gateway with a rate may be given so much work ahead
 AHEAD_S: Final = 1.0
+#: an instant is kept to the microsecond: what that loses must not take a whole message away
+ROUNDED: Final = 0.001
 
 
 _HEALTH: Final = select(gateways.c.name, gateways.c.failures, gateways.c.open_until)
@@ -66,7 +68,7 @@ def take_turns(connection: Connection, name: str, per_second: float, wanted: int
     # Below one a second a single message is more than a second's work.
     ahead = timedelta(seconds=max(AHEAD_S, 1 / per_second))
     room = (now + ahead - start).total_seconds() * per_second
-    given = min(wanted, max(int(room), 0))
+    given = min(wanted, max(int(room + ROUNDED), 0))
     if given:
         next_at = start + timedelta(seconds=given / per_second)
         connection.execute(_NOTE_TURNS, {"of": name, "new_next_at": next_at})

@@ -74,6 +74,15 @@ def test_illnesses_in_many_processes_are_counted_together(engine):
 # Rates -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("rate", [0.3, 0.57, 0.7, 0.9, 1 / 7, 1 / 3])
+def test_one_message_leaves_at_any_rate_below_one_a_second(connection, rate):
+    at = NOW
+    for _ in range(5):
+        assert gateways.take_turns(connection, "sms", rate, 3, at) == 1
+        assert gateways.take_turns(connection, "sms", rate, 3, at) == 0
+        at += SECOND / rate
+
+
 def test_a_second_has_as_many_turns_as_the_rate(connection):
     assert gateways.take_turns(connection, "sms", 10, 7, NOW) == 7
     assert gateways.take_turns(connection, "sms", 10, 7, NOW) == 3

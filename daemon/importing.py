@@ -8,6 +8,7 @@ from pathlib import Path
 
 from actors.desks import start_on
 from config.services import Services
+from daemon.collecting import seldom_collecting
 from daemon.records import progress_bar, where_they_are
 from intake.importing import ImportReport, import_record
 from store.engine import reading
@@ -17,7 +18,7 @@ def import_with_progress(services: Services, path: Path, skip_bad: Path | None) 
     """Import the record at `path`; rolling cycles are judged from the day on which duban was taken into use."""
     with reading(services.engine) as connection:
         policy = services.policy.model_copy(update={"start_on": start_on(connection, services)})
-    with progress_bar() as report:
+    with seldom_collecting(), progress_bar() as report:
         return import_record(
             path,
             services.engine,

@@ -4,8 +4,10 @@ The tables of a few thousand rows are held and judged among each other; leaves a
 known from there, a row at a time. Rules: R8. Callers: checking.py, importing.py.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
+from operator import eq
 from typing import Any, Final, cast
 
 from intake.columns import STREAMED, TABLES
@@ -15,7 +17,7 @@ from intake.hearing import deputies_to_keep, passed_over
 from intake.ids import CompactIds
 from intake.judging import Bench, Judgement, Key, judge, row_key
 from intake.references import Known, given_twice, wrong_references
-from intake.rows import UNTAKEN, Draft, RowReader, layout_of
+from intake.rows import UNTAKEN, Columns, Draft, RowReader, layout_of
 from intake.sources import Broken, Cells, Sheet, Source
 from rules.facts import Leave, Row, Visit, VisitKind
 from rules.policy import Policy
@@ -27,6 +29,7 @@ Progress = Callable[[str, int, int, int], None]
 OnRefused = Callable[[str, int, Cells, list[Fault]], None]
 
 STEP: Final = 5_000  #: rows between two calls of progress
+LOT: Final = 200  #: rows that stream and are read at a time: one at fault has all of them read one by one
 
 
 class Examination:
@@ -124,7 +127,7 @@ class Examination:
 
     def stream(
         self, table: str, judgement: Judgement, first: Known | None = None, on_refused: OnRefused | None = None
-    ) -> Iterator[list[Any]]:
+    ) -> Iterator[Sequence[Any]]:
         """Yield the values of the good rows of a table; add the faults of the others to `row_faults`.
 
         With `on_refused` the others go there, too. `first`: what was known before rows were dropped; what
@@ -133,19 +136,28 @@ class Examination:
         sheet = self.source.sheets.get(table)
         if sheet is None:
             return
-        reader, known, seen = self.readers[table], judgement.known, CompactIds()
+        known = judgement.known
+        sieve = _Sieve(self.readers[table], known)
         wanted = deputies_to_keep(judgement, self.bench.existing)
-        holds = _references_of(table, known)
-        read_good, first_row = reader.read_good, seen.first
-        ident, deputy = (list(TABLES[table].fields).index(name) for name in ("id", "deputy"))
-        for number, cells in self._rows(sheet):
-            values = read_good(cells)
-            if values is not None and first_row(values[ident], number) == number and holds(values):
-                if values[deputy] in wanted:
-                    self.kept.append(cast("Leave | Visit", reader.row_of(values)))
-                yield values
-            else:
-                self._refuse(table, number, cells, seen, known, first or known, on_refused)
+        for numbers, lot in _in_lots(self._rows(sheet)):
+            columns = sieve.all_good(numbers, lot)
+            if columns is not None:
+                self._keep(sieve, columns, wanted)
+                yield from zip(*columns, strict=True)
+                continue
+            for number, cells in zip(numbers, lot, strict=True):
+                values = sieve.good(number, cells)
+                if values is None:
+                    self._refuse(table, number, cells, sieve.seen, known, first or known, on_refused)
+                else:
+                    self._keep(sieve, [[value] for value in values], wanted)
+                    yield values
+
+    def _keep(self, sieve: "_Sieve", columns: Columns, wanted: Collection[str]) -> None:
+        """Keep those of some good rows that decide on acknowledgements."""
+        if wanted and any(deputy in wanted for deputy in columns[sieve.deputy]):
+            rows = (values for values in zip(*columns, strict=True) if values[sieve.deputy] in wanted)
+            self.kept += [cast("Leave | Visit", sieve.reader.row_of(values)) for values in rows]
 
     def rows(self, table: str, judgement: Judgement) -> Iterator[Row]:
         """Yield the good rows of a table that streams; add the faults of the others to `row_faults`."""
@@ -192,15 +204,48 @@ class Examination:
         return in_order([*self.structural, *self.row_faults, *judgement.faults])
 
 
-def _references_of(table: str, known: Known) -> Callable[[list[Any]], bool]:
-    """Return what says whether a row that can be read refers to what there is."""
-    fields = list(TABLES[table].fields)
-    deputies, deputy = known.ids("deputies"), fields.index("deputy")
+class _Sieve:
+    """Tells the good rows of a table that streams: they can be read, come once, and refer to what there is."""
+
+    def __init__(self, reader: RowReader, known: Known) -> None:
+        self.reader = reader
+        self.seen = CompactIds()
+        fields = list(reader.table.fields)
+        self.deputy = fields.index("deputy")
+        self._ident = fields.index("id")
+        names, self._hold = _references_of(reader.table.name, known)
+        self._referring = [fields.index(name) for name in names]
+
+    def all_good(self, numbers: Sequence[int], lot: Sequence[Cells]) -> Columns | None:
+        """Return the values of some rows, column by column, if all of them are good."""
+        columns = self.reader.read_columns(lot)
+        if columns is None or not all(map(self._hold, *(columns[i] for i in self._referring))):
+            return None
+        # A row that is asked about here and by itself again is still the first with its id.
+        return columns if all(map(eq, map(self.seen.first, columns[self._ident], numbers), numbers)) else None
+
+    def good(self, number: int, cells: Cells) -> Sequence[Any] | None:
+        """Return the values of a row if it is good."""
+        values = self.reader.read_good(cells)
+        if values is None or self.seen.first(values[self._ident], number) != number:
+            return None
+        return values if self._hold(*(values[i] for i in self._referring)) else None
+
+
+def _references_of(table: str, known: Known) -> tuple[Sequence[str], Callable[..., bool]]:
+    """Return the fields of a row that refer to others, and what says whether such values do."""
+    deputies = known.ids("deputies")
     if table != "visits":
-        return lambda values: values[deputy] in deputies
-    kind, place = fields.index("kind"), fields.index("place")
+        return ("deputy",), lambda deputy: deputy in deputies
     places = {VisitKind.STATION: known.stations(), VisitKind.GRID: known.ids("grids")}
-    return lambda values: values[deputy] in deputies and values[place] in places[values[kind]]
+    return ("deputy", "kind", "place"), lambda deputy, kind, place: deputy in deputies and place in places[kind]
+
+
+def _in_lots(rows: Iterator[tuple[int, Cells]]) -> Iterator[tuple[Sequence[int], Sequence[Cells]]]:
+    """Yield the numbers and the cells of some rows at a time."""
+    while lot := list(islice(rows, LOT)):
+        numbers, cells = zip(*lot, strict=True)
+        yield numbers, cells
 
 
 def _dependent(fault: Fault) -> Fault:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from rules.facts import Record, Row
-from store.types import UtcDateTime, Words
+from store.types import WORDS, UtcDateTime, Words
 
 metadata = MetaData(
     naming_convention={
@@ -97,16 +97,18 @@ def _column(table: str, name: str, hint: Any) -> Column[Any]:
     optional = get_origin(hint) is UnionType
     plain = next(arg for arg in get_args(hint) if arg is not type(None)) if optional else hint
     args: list[Any] = []
+    info: dict[str, Any] = {}
     if get_origin(plain) is tuple:
         kind: TypeEngine[Any] = Words()
     else:
         kind = next(sql for python, sql in SCALARS if issubclass(plain, python))
         if issubclass(plain, StrEnum):
             args.append(CheckConstraint(f"{name} IN ({', '.join(repr(str(m)) for m in plain)})", name=name))
+            info[WORDS] = frozenset(map(str, plain))
     parent = REFERENCES.get(f"{table}.{name}")
     if parent:
         args.append(ForeignKey(f"{parent}.id"))
-    return Column(name, kind, *args, primary_key=name in KEYS[table], nullable=optional)
+    return Column(name, kind, *args, primary_key=name in KEYS[table], nullable=optional, info=info)
 
 
 def _fact_table(name: str, row: type[Row]) -> Table:

@@ -5,10 +5,12 @@ sorts. Callers: store/schema.py.
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import DateTime, Dialect, String, TypeDecorator
 from sqlalchemy.engine.interfaces import DBAPIConnection  # noqa: F401 - names the layer below
+
+WORDS: Final = "words"  #: in a column's info: the only words that it admits
 
 
 class UtcDateTime(TypeDecorator[datetime]):

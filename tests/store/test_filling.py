@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
 from store import facts, filling, upserts
 from store.facts import Tally
@@ -70,3 +71,20 @@ def test_a_table_that_has_rows_or_gets_few_keeps_its_triggers_meanwhile(connecti
     monkeypatch.setattr(filling, "mark_rows_of", None)  # calling it would fail
     assert facts.upsert(connection, "visits", given) == Tally(added=len(given))
     assert len(marks(connection)) == len({visit.deputy for visit in [*there, *given]})
+
+
+def test_a_word_that_a_column_does_not_admit_is_refused_though_sqlite_is_not_asked(connection):
+    with pytest.raises(ValueError, match="'abroad' is none of grid, station"):
+        facts.upsert(connection, "visits", [*VISITS[1:], replace(VISITS[0], kind="abroad")])
+    with pytest.raises(IntegrityError):
+        connection.exec_driver_sql(
+            "INSERT INTO visits (id, deputy, day, kind, place, voters, opinions, recorded_at) "
+            "VALUES ('N', 'DA', '2026-03-09', 'abroad', 'G', 0, 0, '2026-03-09')"
+        )
+
+
+def test_of_two_rows_with_one_key_the_later_counts_though_the_earlier_is_on_record(connection):
+    facts.upsert(connection, "visits", VISITS[:1])
+    first, *_ = VISITS
+    facts.upsert(connection, "visits", [replace(first, note="a"), VISITS[1], first, replace(first, note="b")])
+    assert [visit.note for visit in facts.load(connection, "visits")] == ["b", VISITS[1].note]

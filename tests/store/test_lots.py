@@ -1,0 +1,59 @@
+"""Do rows arrive lot by lot as they would one by one, on either database?"""
+
+from dataclasses import replace
+from operator import attrgetter
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from store import facts, upserts
+from store.facts import Tally
+from tests.store.rows import FULL, SPARE
+from tests.store.saving import save
+
+PATTERN = SPARE["visits"]
+VISITS = [replace(PATTERN, id=f"N{i}", voters=i) for i in range(11)]
+
+
+@pytest.fixture(autouse=True)
+def many(engine, monkeypatch):
+    """The record without its visits; four rows are many, and two are looked up at a time."""
+    monkeypatch.setattr(upserts, "LOT", 4)
+    monkeypatch.setattr(upserts, "ASKED", 2)
+    with engine.begin() as connection:
+        save(connection, replace(FULL, visits=[]))
+
+
+def put(engine, visits):
+    with engine.begin() as connection:
+        return facts.upsert(connection, "visits", visits)
+
+
+def kept(engine):
+    with engine.begin() as connection:
+        return sorted(facts.load(connection, "visits"), key=attrgetter("voters"))
+
+
+@pytest.mark.parametrize("there", [0, 1, 4, 11])
+def test_new_changed_and_same_rows_are_told_apart_whatever_was_there(engine, there):
+    put(engine, [replace(visit, note="before") if visit.voters == 2 else visit for visit in VISITS[:there]])
+    changed = int(there > 2)
+    assert put(engine, VISITS) == Tally(added=11 - there, changed=changed, same=there - changed)
+    assert kept(engine) == VISITS
+
+
+def test_rows_that_cannot_be_read_on_leave_nothing_and_the_error_is_told(engine):
+    def broken():
+        yield from VISITS
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        put(engine, broken())
+    assert kept(engine) == []
+
+
+@pytest.mark.parametrize("at", [0, 5, 10], ids=["first lot", "second lot", "last lot"])
+def test_a_row_that_the_database_refuses_leaves_nothing_and_the_error_is_told(engine, at):
+    with pytest.raises(IntegrityError):
+        put(engine, [replace(visit, deputy="nobody") if visit.voters == at else visit for visit in VISITS])
+    assert kept(engine) == []

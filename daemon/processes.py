@@ -66,8 +66,8 @@ def claim_for_clock(connection: Connection, services: Services) -> None:
 
 def prepare(services: Services) -> date:
     """Bring the schema up to date, and return the day on which duban was or will be taken into use."""
+    migrating.giving_way(services.engine, migrating.migrate)
     with services.engine.begin() as connection:
-        migrating.migrate(connection)
         installation.put_new(connection, installation.IDENTITY, services.new_attempt()[:IDENTITY_LENGTH])
         desks = Desks(services)
         desk = desks.of(connection)
@@ -120,16 +120,27 @@ def _redis_url(services: Services) -> str:
 
 
 def _mark(services: Services, stopping: threading.Event) -> str:
-    """Return what names the installation, once the daemon has made it; whatever, if told to stop before."""
+    """Return what names the installation, once its schema is one that this duban can work on.
+
+    The daemon or `duban init` brings an older one up. Whatever is returned if told to stop before. Raises WrongSchema
+    for a newer one that does not admit this duban.
+    """
+    said = None
     while not stopping.is_set():
         try:
             with reading(services.engine) as connection:
                 mark = installation.mark(connection)
+                wrong = migrating.misfit(connection) if mark is not None else None
+                if wrong is not None and migrating.is_newer(connection):
+                    raise migrating.WrongSchema(wrong)
         except SQLAlchemyError as err:
             log.warning("the database does not answer; asking again", error=type(err).__name__)
         else:
-            if mark is not None:
+            if mark is not None and wrong is None:
                 return mark
+            if wrong != said:
+                log.error("waiting for another schema", reason=wrong)
+                said = wrong
         stopping.wait(ASKS_S)
     return ""
 

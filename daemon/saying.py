@@ -59,11 +59,11 @@ def explained(err: Exception) -> tuple[str, int]:
     from daemon.backups import BadBackup
     from daemon.explaining import NoSuchMatter
     from daemon.processes import NoBroker, WrongClock
-    from store.migrating import NotBack, WrongSchema
+    from store.migrating import InUse, NotBack, WrongSchema
 
     if isinstance(err, (WrongSettings, WrongClock, NoBroker, NotBack, NotDone, NoSuchMatter, BadBackup)):
         return str(err), BAD_INPUT
-    if isinstance(err, WrongSchema):
+    if isinstance(err, (WrongSchema, InUse)):
         return str(err), OUT_OF_REACH
     if isinstance(err, OSError) and err.strerror:
         return f"{err.filename or 'a file'}: {err.strerror}; name another place, or mend the rights", BAD_INPUT

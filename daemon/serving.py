@@ -56,8 +56,8 @@ def run_web(*, host: str = LOOPBACK, port: int | None = None) -> None:
     services = open_services(load_settings(sends=False, port=port))
     if services.clock.is_drill:
         raise WrongClock("a drill has one clock, so it runs in one process: duban up; or unset DUBAN_CLOCK")
+    migrating.giving_way(services.engine, migrating.migrate)
     with services.engine.begin() as connection:
-        migrating.migrate(connection)
         claim_for_clock(connection, services)
     with serving(services, Desks(services), host) as address:
         log.info("serving", url=address.url)

@@ -6,6 +6,8 @@ Policy: docs/adr/0020-upgrades-and-back.md. Caller: daemon/commands (init --to).
 
 import getpass
 
+from sqlalchemy import Connection
+
 from config.services import Services
 from daemon.looking import require_database
 from store import audit, migrating
@@ -14,7 +16,8 @@ from store import audit, migrating
 def take_back(services: Services, to: str, *, anyway: bool) -> list[str]:
     """Take the schema back to version `to`, and return what to say. Raises NotBack."""
     require_database(services)
-    with services.engine.begin() as connection:
+
+    def change(connection: Connection) -> list[str]:
         unknown = migrating.unknown_to(connection, to)
         if unknown and not anyway:
             raise migrating.NotBack(
@@ -28,4 +31,7 @@ def take_back(services: Services, to: str, *, anyway: bool) -> list[str]:
                 connection, at=services.clock.now(), actor=actor, action="schema", subject=to, was=found, aside=unknown
             )
         migrating.take_back(connection, to)
+        return unknown
+
+    unknown = migrating.giving_way(services.engine, change)
     return [f"kept aside: {line}" for line in unknown] + [f"the schema is at {to}; start the duban that knows it"]

@@ -8,17 +8,26 @@ Callers: `duban init`, `duban up`, `duban doctor`, all that look at a database.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from store import installation
 from store.triggers import postgresql_triggers, sqlite_triggers
 
 MIGRATING: Final = 8631  #: lock that one process holds while it migrates
+#: Whoever changes tables gives way to those at work on them: less than the second after which PostgreSQL looks for
+#: deadlocks, so that no step and no sending is undone.
+WAITS_MS: Final = 500
+PATIENCE_S: Final = 60.0  #: in which a change is tried again and again
+PAUSE_S: Final = 0.2  #: between two tries
+IN_USE: Final = ("40P01", "55P03")  #: PostgreSQL's codes for a deadlock, and for a lock that was not to be had
+NOT_ALLOWED: Final = "42501"  #: and for what the role may not do
 VERSION: Final = "alembic_version"  #: the table in which Alembic keeps the version
 VERSIONS: Final = (str(files("store") / "migrations" / "versions"),)  #: folders of the migrations
 ADMITTED: Final = "schema_admits"  #: the versions whose code may work on this schema
@@ -34,28 +43,71 @@ POSTGRESQL_HUNG: Final = (
 )
 
 
+T = TypeVar("T")
+
+# Whole tables -------------------------------------------------------------------------------
+
+
+class InUse(RuntimeError):
+    """Others have not let go of the tables for a whole minute."""
+
+
+def giving_way(engine: Engine, change: Callable[[Connection], T], patience_s: float = PATIENCE_S) -> T:
+    """Make a change that locks whole tables, in one transaction; it is made again if others had them just then.
+
+    Raises InUse after `patience_s`: nothing is changed then.
+    """
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            with engine.begin() as connection:
+                return change(connection)
+        except DBAPIError as err:
+            if _code(err) not in IN_USE:
+                raise
+            if time.monotonic() > give_up:
+                raise InUse("others use the tables without a break; stop the workers, or try again later") from err
+        time.sleep(PAUSE_S)
+
+
+def _code(err: DBAPIError) -> str | None:
+    return getattr(err.orig, "sqlstate", None)
+
+
 # Forwards -----------------------------------------------------------------------------------
 
 
 def migrate(connection: Connection, versions: Sequence[str] = VERSIONS) -> None:
     """Bring the schema up to date; nothing happens if it is, or if it is newer and admits this duban.
 
-    Raises WrongSchema if it is newer and does not.
+    To be called by `giving_way` where others may be at work. Raises WrongSchema if it is newer and does not admit this
+    duban, or if this role may not change it.
     """
     _queue(connection)
     found, known = current_version(connection), known_versions(versions)
     if found is not None and found not in known:
         require(connection, versions)
         return  # its triggers, too, are the newer duban's
-    if found != known[-1]:
-        upgrade(connection, versions=versions)
-    if installation.get(connection, HUNG) != _fingerprint(connection):
-        hang_triggers(connection)
+    try:
+        if found != known[-1]:
+            upgrade(connection, versions=versions)
+        if installation.get(connection, HUNG) != _fingerprint(connection):
+            hang_triggers(connection)
+    except DBAPIError as err:
+        if _code(err) != NOT_ALLOWED:
+            raise
+        raise WrongSchema(
+            f"the schema is at {found or 'nothing'} and not as this duban, which knows {known[-1]}, made it; "
+            "run duban init in the role that owns the tables"
+        ) from err
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
 
 
 def _queue(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":  # SQLite's transactions queue by themselves
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
+        connection.execute(text(f"SET LOCAL lock_timeout = {WAITS_MS}"))
 
 
 def upgrade(connection: Connection, to: str = "head", versions: Sequence[str] = VERSIONS) -> None:
@@ -169,6 +221,12 @@ def misfit(connection: Connection, versions: Sequence[str] = VERSIONS) -> str | 
         f"the schema is at {found}, this duban knows {known[-1]}; "
         f"start the duban that knows {found}, or have it run duban init --to {known[-1]}"
     )
+
+
+def is_newer(connection: Connection) -> bool:
+    """Say whether the schema is at a version that this duban does not know: only a newer duban can lead it anywhere."""
+    found = current_version(connection)
+    return found is not None and found not in known_versions()
 
 
 def require(connection: Connection, versions: Sequence[str] = VERSIONS) -> None:

@@ -195,7 +195,9 @@ def _into_postgresql(connection: Connection, table: Table) -> Write:
         f"WHERE ({ours}) IS DISTINCT FROM ({theirs}) RETURNING {table.name}.xmax = 0 AS is_new) "
         "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written"
     )
-    connection.exec_driver_sql(f"CREATE TEMP TABLE IF NOT EXISTS {incoming} (LIKE {table.name}) ON COMMIT DROP")
+    # With defaults: a newer schema may have a column that must not be empty and of which this duban does not know.
+    like = f"LIKE {table.name} INCLUDING DEFAULTS"
+    connection.exec_driver_sql(f"CREATE TEMP TABLE IF NOT EXISTS {incoming} ({like}) ON COMMIT DROP")
 
     def write(lot: list[Cells]) -> tuple[int, int]:
         driver: Any = connection.connection.driver_connection

@@ -91,12 +91,14 @@ def campaign(
     *,
     planted: str | None = None,
     stops_at_a_wrong: bool = False,
-    troubles: Callable[[Stage, Chaos], Iterator[None]] = lambda _, chaos: chaos.rage(),
+    troubles: Callable[[Any, Chaos], Iterator[None]] = lambda _, chaos: chaos.rage(),
     say: Callable[[str], None] = lambda _: None,
+    stage_of: Callable[..., Stage] = Stage,
 ) -> Outcome:
     """Run one campaign in an empty folder.
 
-    `planted`: with that fault in every process of duban; `troubles`: what goes wrong, yielding between.
+    `planted`: with that fault in every process of duban; `troubles`: what goes wrong on the stage, yielding between;
+    `stage_of`: makes another stage.
     """
     began = time.monotonic()
     today = wait_for_enough_of_the_day(plan.for_s + plan.opens_s + plan.settles_s + SPARE_S, say)
@@ -105,7 +107,7 @@ def campaign(
         "twilio": {"chances": plan.twilio, "refuse": dict.fromkeys(start.people.refused(), 21614), "hold_s": SILENCE_S},
         "mail": {"chances": plan.mail, "hold_s": SILENCE_S},
     }
-    stage = Stage(folder, start, today, planted, scripts)
+    stage = stage_of(folder, start, today, planted, scripts)
     with stage.open():
         for statement in PLANTED[planted].sql if planted else ():
             stage.postgres.alter(stage.database, statement)
@@ -150,7 +152,7 @@ class _Campaign:
             self._is_told,
         )
 
-    def run(self, troubles: Callable[[Stage, Chaos], Iterator[None]]) -> Outcome:
+    def run(self, troubles: Callable[[Any, Chaos], Iterator[None]]) -> Outcome:
         try:
             with self._writer.working(self._plan.per_s):
                 wrong = self._suffer(troubles(self._stage, self._chaos)) or self._settle()

@@ -113,9 +113,17 @@ class Nursery:
     """The processes of duban."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], planted: str | None = None, through: Sequence[str] = ()
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        planted: str | None = None,
+        through: Sequence[str] = (),
+        code: Path = ROOT,
     ) -> None:
-        """Start the parent; `planted`: a fault that all its children have; `through`: as for a fake."""
+        """Start the parent, of the duban in the folder `code`.
+
+        `planted`: a fault that all its children have; `through`: as for a fake.
+        """
         self.deaths: list[tuple[float, str, int]] = []  #: when, which, by which status
         self._kinds: dict[int, str] = {}
         self._births: dict[int, int] = {}
@@ -127,7 +135,7 @@ class Nursery:
         words += ["--planted", planted] if planted else []
         self._process = subprocess.Popen(
             [*through, sys.executable, *words],
-            cwd=ROOT,
+            cwd=code,
             env=dict(environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -222,6 +230,8 @@ class Nursery:
 class Stage:
     """All servers, and where they are."""
 
+    code = ROOT  #: the folder of the duban that plays
+
     def __init__(
         self, folder: Path, start: Start, today: date, planted: str | None, scripts: Mapping[str, Any]
     ) -> None:
@@ -246,12 +256,16 @@ class Stage:
                 Fake("tests.fakes.mail", self.folder / "mail.jsonl", self._scripts.get("mail", {}))
             )
             self._set(database)
-            self.nursery = stack.enter_context(Nursery(self.folder, self.environ, self._planted))
+            self.nursery = stack.enter_context(Nursery(self.folder, self.environ, self._planted, code=self.code))
             self.start.write(self.folder / "record")
             for words in (["init"], ["import", str(self.folder / "record")]):
-                if self.nursery.run(*words, wait_s=120) != 0:
+                if self.run(*words) != 0:
                     raise RuntimeError(f"duban {words[0]} failed:\n{self.log()[-2000:]}")
             yield self
+
+    def run(self, *words: str) -> int | None:
+        """Run `duban WORDS` to its end, before any daemon or worker is there, and return its status."""
+        return self.nursery.run(*words, wait_s=120)
 
     def _set(self, database: str) -> None:
         self.set_policy(f"start_on = {self.today.isoformat()}\n")

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from starlette.testclient import TestClient
 
 from daemon.processes import prepare
 from store import audit
 from store.engine import make_engine, reading
+from store.migrating import WrongSchema
 from store.schema import metadata
 from tests.actors.installations import Installation
 from tests.daemon.conftest import CASES, opened, typed
@@ -137,6 +139,21 @@ def test_every_command_runs_in_the_role_of_the_services(duban, as_service, tmp_p
         duban(*words)
     duban("backup", tmp_path / "duban.backup")
     assert "nothing amiss" in duban("audit", "verify")
+
+
+@pytest.mark.parametrize(
+    ("was", "found"),
+    [("UPDATE alembic_version SET version_num = '0002'", "0002"), ("DELETE FROM installation", "0003")],
+    ids=["an older schema", "triggers of another duban"],
+)
+def test_a_role_that_may_not_bring_the_schema_up_says_who_must(as_service, service_url, was, found):
+    owner = make_engine(make_url(service_url).set(username="postgres").render_as_string(hide_password=False))
+    with owner.begin() as connection:
+        connection.execute(text(was))
+    owner.dispose()
+    house = Installation(as_service, start=NOW.date())
+    with pytest.raises(WrongSchema, match=f"at {found} and not as .* run duban init in the role that owns the tables"):
+        prepare(house.services)
 
 
 def test_daemon_worker_and_web_run_in_the_role_of_the_services(as_service):

@@ -34,6 +34,7 @@ from tests.servers import Valkey
 
 LOOK_S: Final = 0.05
 UP_S: Final = 60.0
+RECKONED_S: Final = 3_600.0
 POLICY: Final = (
     'start_on = {today}\nsend_window = ["00:00:00", "23:59:59"]\ndigest_at = "00:00:01"\nnotify_at = "00:00:02"\n'
 )
@@ -74,9 +75,10 @@ class Stage:
         return (self.folder / "processes.log").read_text("utf-8", "replace")[-3000:]
 
     def wait_until_reckoned(self) -> None:
-        """Wait until the daemon is up and has nothing left to reckon."""
-        wait_until(lambda: self.ask("SELECT count(*) FROM installation WHERE key = 'cursor'") == 1, self.log)
-        wait_until(lambda: self.ask("SELECT count(*) FROM stale") == 0, self.log, patience_s=3600)
+        """Wait until the daemon is up and has nothing left to reckon; the first step takes all that is on record."""
+        cursor = "SELECT count(*) FROM installation WHERE key = 'cursor'"
+        wait_until(lambda: self.ask(cursor) == 1, self.log, RECKONED_S)
+        wait_until(lambda: self.ask("SELECT count(*) FROM stale") == 0, self.log, RECKONED_S)
 
     def ask(self, question: str) -> int:
         """Return the count that a question to the database gives."""

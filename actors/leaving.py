@@ -4,7 +4,7 @@ Rules: R5.7 (checked again), R5.9 (one message for a person), R5.11 (daily limit
 actors/rounds.py.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -71,27 +71,31 @@ def let_go(connection: Connection, desk: Desk, at: datetime, envelopes: Envelope
     if not is_round and (later := leaves_at(at, desk)) != at:
         notices.put_off_all(connection, at, later)
         return
-    _drop_what_lost_its_point(connection, at)
-    notices.record_undeliverable(connection, at)
-    for lot in notices.leaving(connection, at):
-        messages = envelopes.lend(address for _, address in lot)
-        notices.bundle(connection, [(i, messages[address]) for i, address in lot if address in messages], at)
-        notices.put_off(connection, [i for i, address in lot if address not in messages], envelopes.later)
+    after, is_more = 0, True
+    while is_more:
+        rows = notices.leaving(connection, at, BATCH, after)
+        if rows:
+            _send_off(connection, rows, at, envelopes)
+            after = rows[-1].id
+        is_more = len(rows) == BATCH
+
+
+def _send_off(connection: Connection, rows: Sequence[NoticeRow], at: datetime, envelopes: Envelopes) -> None:
+    """Put what is still right into messages (R5.7), and keep what found nobody."""
+    matters = current_matters(connection, (row.matter for row in rows))
+    pointless = {row.id: why for row in rows if (why := superseded_reason(row, matters.get(row.matter), at))}
+    notices.supersede(connection, list(pointless.items()))
+    right = [row for row in rows if row.id not in pointless]
+    notices.record_undeliverable(connection, [row.id for row in right if not row.to_person], at)
+    goes = {row.id: (row.to_person, row.channel) for row in right if row.to_person}
+    messages = envelopes.lend(goes.values())
+    notices.bundle(connection, [(ident, messages[to]) for ident, to in goes.items() if to in messages], at)
+    notices.put_off(connection, [ident for ident, to in goes.items() if to not in messages], envelopes.later)
 
 
 def superseded_reason(row: NoticeRow, matter: Matter | None, at: datetime) -> str | None:
     """Return why a notice must not leave any more, or None if it is still right (R5.7)."""
     return superseded(row.rung, row.due, row.responsible, matter, local_day(at))
-
-
-def _drop_what_lost_its_point(connection: Connection, at: datetime) -> None:
-    """Supersede what was decided earlier and is no longer right (R5.7)."""
-    after = 0
-    while rows := notices.to_check(connection, at, BATCH, after):
-        matters = current_matters(connection, (row.matter for row in rows))
-        reasons = [(row.id, superseded_reason(row, matters.get(row.matter), at)) for row in rows]
-        notices.supersede(connection, [(ident, reason) for ident, reason in reasons if reason is not None])
-        after = rows[-1].id
 
 
 def current_matters(connection: Connection, ids: Iterable[str]) -> dict[str, Matter]:

@@ -28,8 +28,10 @@ from store.projection import SubjectRow
 BATCH: Final = 500
 
 
-def reckon_changes(connection: Connection, desks: Desks, at: datetime, since: datetime) -> int:
-    """Reckon what is stale and what time brings, tell what happened, and return how many subjects that were.
+def reckon_changes(connection: Connection, desks: Desks, desk: Desk, at: datetime, since: datetime) -> tuple[int, Desk]:
+    """Reckon what is stale and what time brings, and tell what happened.
+
+    Returns how many subjects that were, and the desk on the organisation as it is then.
 
     `since`: up to when all was done before; a round missed since then is still to be held.
 
@@ -38,13 +40,16 @@ def reckon_changes(connection: Connection, desks: Desks, at: datetime, since: da
     reckoned, is_more = 0, True
     while is_more:
         stale = projection.take_stale(connection, BATCH)
-        for batch in batches(_subjects(connection, stale, at)):
-            reckoned += reckon_subjects(connection, desks.of(connection), batch, at, since)
+        subjects = _subjects(connection, stale, at)
+        if any(mark.kind == "house" for mark in stale):
+            desk = desks.of(connection)
+        for batch in batches(subjects):
+            reckoned += reckon_subjects(connection, desk, batch, at, since)
         # What is marked from now on belongs to the next step: where facts keep coming, this one would never end.
         is_more = len(stale) == BATCH
     while due := projection.subjects_due(connection, at, BATCH):
-        reckoned += reckon_subjects(connection, desks.of(connection), due, at, since)
-    return reckoned
+        reckoned += reckon_subjects(connection, desk, due, at, since)
+    return reckoned, desk
 
 
 def batches(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:

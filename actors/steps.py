@@ -70,8 +70,7 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
             return None
         tell_step(connection, plan.at)
         desks.note_terms(connection, desk)
-        reckoned = reckon_changes(connection, desks, plan.at, since)
-        desk = desks.of(connection)
+        reckoned, desk = reckon_changes(connection, desks, desk, plan.at, since)
         digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []
         if plan.makes_digests:
             warn_of_missing_year(connection, desk, plan.at)

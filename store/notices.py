@@ -4,7 +4,7 @@ Rules: R5.5 to R5.11. Callers: actors/.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
@@ -128,16 +128,16 @@ def _rows(connection: Connection, query: Select[Any], **values: Any) -> list[Not
 
 
 _WAITS: Final = and_(notices.c.state == "waiting", notices.c.leaves_at <= bindparam("at"))
-_TO_CHECK: Final = (
+_LEAVING: Final = (
     select(*COLUMNS).where(_WAITS, notices.c.id > bindparam("after")).order_by(notices.c.id).limit(bindparam("most"))
 )
 _NEXT_LEAVING: Final = select(func.min(notices.c.leaves_at)).where(notices.c.state == "waiting")
 _PUT_OFF: Final = update(notices).where(_WAITS).values(leaves_at=bindparam("later"))
 
 
-def to_check(connection: Connection, at: datetime, limit: int, after: int = 0) -> list[NoticeRow]:
-    """Return notices whose time to leave has come and that may have lost their point since they were decided."""
-    return _rows(connection, _TO_CHECK, at=at, after=after, most=limit)
+def leaving(connection: Connection, at: datetime, limit: int, after: int = 0) -> list[NoticeRow]:
+    """Return notices whose time to leave has come, by number, from behind `after` on."""
+    return _rows(connection, _LEAVING, at=at, after=after, most=limit)
 
 
 def next_leaving(connection: Connection) -> datetime | None:
@@ -162,26 +162,9 @@ def supersede(connection: Connection, reasons: Sequence[tuple[int, str]]) -> Non
     update_lot(connection, notices, "id", rows)
 
 
-_RECORD_UNDELIVERABLE: Final = (
-    update(notices).where(_WAITS, notices.c.to_person == "").values(state="recorded", leaves_at=bindparam("at"))
-)
-_LEAVING: Final = (
-    select(notices.c.id, notices.c.to_person, notices.c.channel)
-    .where(_WAITS)
-    .order_by(notices.c.id)
-    .execution_options(yield_per=BATCH)
-)
-
-
-def record_undeliverable(connection: Connection, at: datetime) -> None:
+def record_undeliverable(connection: Connection, some: Iterable[int], at: datetime) -> None:
     """Keep notices that found nobody: shown to the operator, not tried again (R2.4)."""
-    connection.execute(_RECORD_UNDELIVERABLE, {"at": at})
-
-
-def leaving(connection: Connection, at: datetime) -> Iterator[Sequence[tuple[int, Address]]]:
-    """Yield the notices whose time to leave has come, in lots: number, and where it goes."""
-    for lot in connection.execute(_LEAVING, {"at": at}).partitions():
-        yield [(ident, (person, channel)) for ident, person, channel in lot]
+    update_lot(connection, notices, "id", [{"id": ident, "state": "recorded", "leaves_at": at} for ident in some])
 
 
 def bundle(connection: Connection, pairs: Sequence[tuple[int, int]], at: datetime) -> None:

@@ -21,7 +21,7 @@ LOOKS = {
     "next reckoning": projection.next_reckon_at,
     "next rung": projection.next_rung_at,
     "next leaving": notices.next_leaving,
-    "what waits": lambda c: list(notices.leaving(c, NOW)),
+    "what waits": lambda c: notices.leaving(c, NOW, 9),
     "what is claimed": lambda c: claim(c, now=NOW),
     "can anything be claimed": lambda c: outbox.has_claimable(c, NOW),
     "what can be claimed": lambda c: outbox.count_claimable(c, NOW, 1000),

@@ -119,42 +119,35 @@ def test_a_notice_waits_until_it_leaves(connection):
 
 def leaving(connection, at):
     """The rungs of the notices whose time to leave has come."""
-    rung_of = {row.id: row.rung for row in rows(connection)}
-    return [rung_of[ident] for lot in notices.leaving(connection, at) for ident, _ in lot]
-
-
-def test_what_leaves_comes_with_its_address(connection):
-    other = person("contact:C1", "T1")
-    decide(connection, notice("overdue"), notice("overdue", person=other), notice("overdue", channel=Channel.EMAIL))
-    (lot,) = notices.leaving(connection, NOW)
-    assert [address for _, address in lot] == [("deputy:DA", "sms"), ("contact:C1", "sms"), ("deputy:DA", "email")]
+    return [row.rung for row in notices.leaving(connection, at, 9)]
 
 
 def test_some_notices_are_put_off_and_no_others(connection):
     decide(connection, notice("overdue"), notice("climb-1"))
     first, second = (row.id for row in sorted(rows(connection), key=lambda row: row.id))
     notices.put_off(connection, [first], NOW + HOUR)
-    assert [ident for lot in notices.leaving(connection, NOW) for ident, _ in lot] == [second]
+    assert [row.id for row in notices.leaving(connection, NOW, 9)] == [second]
     assert notices.next_leaving(connection) == NOW
 
 
 def test_what_found_nobody_is_kept_and_not_tried_again(connection):
     decide(connection, notice("overdue"), notice("climb-1", person=None, channel=None, verdict=Verdict.UNDELIVERABLE))
-    notices.record_undeliverable(connection, NOW + HOUR)
+    nobody = [row.id for row in rows(connection) if not row.to_person]
+    notices.record_undeliverable(connection, nobody, NOW + HOUR)
     assert {row.rung: (row.state, row.leaves_at) for row in rows(connection)} == {
         "overdue": ("waiting", NOW),
         "climb-1": ("recorded", NOW + HOUR),
     }
 
 
-def test_what_waits_is_looked_at_again_in_lots(connection):
+def test_what_leaves_is_looked_at_in_lots(connection):
     decide(connection, notice("event-assign"))
     decide(connection, notice("remind-2"), at=NOW - HOUR)
-    looked_at = notices.to_check(connection, NOW, 9)
+    looked_at = notices.leaving(connection, NOW, 9)
     assert [row.rung for row in looked_at] == ["event-assign", "remind-2"]
-    assert notices.to_check(connection, NOW, 1) == looked_at[:1]
-    assert notices.to_check(connection, NOW, 9, looked_at[0].id) == looked_at[1:]
-    assert notices.to_check(connection, NOW - 2 * HOUR, 9) == []
+    assert notices.leaving(connection, NOW, 1) == looked_at[:1]
+    assert notices.leaving(connection, NOW, 9, looked_at[0].id) == looked_at[1:]
+    assert notices.leaving(connection, NOW - 2 * HOUR, 9) == []
 
 
 def test_a_message_carries_the_notices_that_still_hold(connection):

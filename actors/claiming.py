@@ -22,7 +22,7 @@ from rules.deliveries import Health, State, may_leave_at
 from rules.dockets import Desk
 from rules.facts import Channel, local_day
 from rules.notices import put_off
-from store import findings, gateways, installation, notices, optouts, outbox, outcomes
+from store import findings, gateways, notices, optouts, outbox, outcomes
 from store.outbox import Message
 from store.outcomes import Settled
 
@@ -59,7 +59,7 @@ def claim(services: Services, desks: Desks, limit: int) -> Claimed:
         ]
         if not taken:
             return Claimed()
-        outgoing = _Check(connection, services, desks.of(connection), now).run(taken)
+        outgoing = _Check(connection, services, desks, now).run(taken)
     return Claimed(len(taken), tuple(outgoing), began)
 
 
@@ -88,13 +88,13 @@ def _open_channels(
 class _Check:
     """The last look at messages that have been claimed."""
 
-    def __init__(self, connection: Connection, services: Services, desk: Desk, now: datetime) -> None:
+    def __init__(self, connection: Connection, services: Services, desks: Desks, now: datetime) -> None:
         self.connection = connection
         self.services = services
-        self.desk = desk
+        self.desk = desks.of(connection)
         self.now = now
         self.today = local_day(now)
-        self.identity = installation.get(connection, installation.IDENTITY) or ""
+        self.identity = desks.identity(connection)
         self.settled: list[Settled] = []
 
     def run(self, taken: Sequence[Message]) -> list[Outgoing]:

@@ -55,6 +55,7 @@ class Desks:
         self._services = services
         self._known: _Known | None = None
         self._noted: Policy | None = None
+        self._identity: str | None = None
 
     def of(self, connection: Connection) -> Desk:
         """Return the desk on the organisation as it is in the database, by the policy in force today."""
@@ -71,6 +72,11 @@ class Desks:
             known = _Known(mark, day, known.desk if is_same else replace(known.desk, policy=policy))
         self._known = known
         return known.desk
+
+    def identity(self, connection: Connection) -> str:
+        """Return what tells this installation's messages from those of any other: for ever the same."""
+        self._identity = self._identity or installation.get(connection, installation.IDENTITY)
+        return self._identity or ""
 
     def note_terms(self, connection: Connection, desk: Desk) -> None:
         """Have everything reckoned anew if calendar or policy are not those that matters were reckoned with."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, tuple_, union_all
 
 from rules.derivations import Measure, Reckoning
 from rules.digests import Counts
@@ -64,6 +64,7 @@ _STALE: Final = select(stale.c.kind, stale.c.id).where(is_one_of(stale.c.id, "id
 _LAGGING: Final = select(subjects.c.kind, subjects.c.id).where(
     subjects.c.next_reckon_at <= bindparam("known_by"), is_one_of(subjects.c.id, "ids")
 )
+_MOVING: Final = union_all(_STALE, _LAGGING)
 
 
 def take_stale(connection: Connection, limit: int) -> list[Stale]:
@@ -92,12 +93,8 @@ def stale_among(connection: Connection, wanted: Mapping[str, str], known_by: dat
     """
     marks = {ident: _marks_of(ident, responsible) for ident, responsible in wanted.items()}
     ids = sorted({ident for of in marks.values() for _, ident in of} | {""})
-    found = set()
-    if any_stale(connection):
-        found |= {(row.kind, row.id) for row in connection.execute(_STALE, {"ids": ids})}
-    if known_by is not None:
-        lagging = connection.execute(_LAGGING, {"known_by": known_by, "ids": ids})
-        found |= {(row.kind, row.id) for row in lagging}
+    query, values = (_STALE, {"ids": ids}) if known_by is None else (_MOVING, {"ids": ids, "known_by": known_by})
+    found = {(kind, ident) for kind, ident in connection.execute(query, values)}
     return {ident for ident, of in marks.items() if ("house", "") in found or not found.isdisjoint(of)}
 
 

@@ -151,9 +151,11 @@ def _tell(connection: Connection, desk: Desk, outcomes: Sequence[Reckoned], at: 
     for h in happened:
         ident = h.change.after.id if h.change.after else ""
         people = [p for p in map(desk.house.person, reached.get(ident, ())) if p is not None]
-        leaving[max(leaves_at(h.at, desk), leaves_at(at, desk))] += event_notices(h.change, h.at, people, desk)
-    for leaves, found in leaving.items():
-        notices.decide(connection, once(found), decided_at=at, leaves_at=leaves)
+        # Of the changes that a rebuild finds hardly one is told: only then is it asked when that leaves.
+        if found := event_notices(h.change, h.at, people, desk):
+            leaving[max(leaves_at(h.at, desk), leaves_at(at, desk))] += found
+    for leaves, told in leaving.items():
+        notices.decide(connection, once(told), decided_at=at, leaves_at=leaves)
 
 
 def _save(

@@ -57,6 +57,11 @@ def cursor(connection: Connection, desk: Desk) -> datetime:
     return datetime.fromisoformat(text) if text else midnight(desk.start_on) - timedelta(microseconds=1)
 
 
+def hold_cursor(connection: Connection) -> None:
+    """Let no step be taken until the transaction ends: one that is under way is waited for."""
+    installation.hold(connection, CURSOR)
+
+
 def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
     """Do what is due at `plan.at`, or return None if that is done already.
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from actors.desks import Desks
 from actors.reckoning import Lot, read_lot, reckon_lot
-from actors.steps import cursor
+from actors.steps import cursor, hold_cursor
 from rules.dockets import Desk
 from rules.dossiers import Reckoned, reckon
 from rules.facts import local_day, midnight
@@ -26,7 +26,12 @@ SHOWN: Final = 3  #: differing fields named for one matter
 
 
 def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> Iterator[str]:
-    """Yield one line for each matter that differs; with `write` they are brought in line, and told of as usual."""
+    """Yield one line for each matter that differs; with `write` they are brought in line, and told of as usual.
+
+    Meanwhile no step is taken: what it found would be overwritten with how things stood before it.
+    """
+    if write:
+        hold_cursor(connection)
     desk = desks.of(connection)
     at = cursor(connection, desk)
     for subjects in subjects_in_lots(connection, LOT):

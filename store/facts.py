@@ -6,7 +6,7 @@ Callers: intake/ (which checks rows before), actors/reckoning.py, coverage.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, Final, get_args, get_type_hints
 
@@ -98,19 +98,27 @@ def _maker(kind: Any) -> Callable[[Iterable[Any]], Any]:
     """Return what makes a row of its columns, which stand in the order of its fields, enumerations included."""
     hints = get_type_hints(kind)
     names = [f.name for f in fields(kind)]
-    enums = {name: enum for name in names if (enum := _enum_in(hints[name])) is not None}
+    members = {name: _member_of(enum) for name in names if (enum := _enum_in(hints[name])) is not None}
 
     def make(cells: Iterable[Any]) -> Any:
         values = dict(zip(names, cells, strict=False))  # what comes behind the fields tells equal events apart
-        for name, enum in enums.items():
-            value = values[name]
-            if isinstance(value, tuple):
-                values[name] = tuple(enum(word) for word in value)
-            elif value is not None:
-                values[name] = enum(value)
+        for name, member in members.items():
+            values[name] = member(values[name])
         return kind(**values)
 
     return make
+
+
+def _member_of(enum: Any) -> Callable[[Any], Any]:
+    """Return what makes members of a word, of several words, or of none."""
+
+    @lru_cache(None)  # so many words there are: a call of an enumeration takes ten times as long
+    def member(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(enum, value))
+        return None if value is None else enum(value)
+
+    return member
 
 
 def _enum_in(hint: Any) -> Any:

@@ -22,6 +22,17 @@ def get(connection: Connection, key: str) -> str | None:
     return found
 
 
+_HOLD: Final = _VALUE.with_for_update()
+
+
+def hold(connection: Connection, key: str) -> None:
+    """Let nobody else put a value in place of this one until the transaction ends; wait for whoever is doing so.
+
+    On SQLite whoever writes is alone anyway.
+    """
+    connection.execute(_HOLD, {"key": key})
+
+
 def put(connection: Connection, key: str, value: str) -> None:
     """Remember a value."""
     upsert(connection, installation, [{"key": key, "value": value}])

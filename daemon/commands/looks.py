@@ -98,6 +98,7 @@ def matters(  # noqa: PLR0913, PLR0917
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """List matters, the earliest due date first; or prove that they equal a fresh reckoning."""
+    from daemon.collecting import seldom_collecting
     from daemon.looking import looking, matter_facts, matter_line
     from daemon.rebuilding import rebuild_matters
     from rules.facts import local_day
@@ -105,7 +106,7 @@ def matters(  # noqa: PLR0913, PLR0917
 
     if only_check and not rebuild:
         fail("--check goes with --rebuild", BAD_INPUT)
-    with looking() as (connection, desks, services):
+    with looking() as (connection, desks, services), seldom_collecting():
         if rebuild:
             count = _tell_differences(rebuild_matters(connection, desks, write=not only_check), as_json=as_json)
         else:

@@ -1,9 +1,13 @@
 """Do the matters on record equal a fresh reckoning, and is every difference found and mended?"""
 
-import pytest
+from contextlib import nullcontext
 
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from actors.steps import CURSOR
 from daemon.rebuilding import rebuild_matters
-from store import projection
+from store import installation, projection
 from tests.actors.installations import Installation
 from tests.rules.builders import at, day, event, milestone, petition, progress, project, record, seat, visit
 
@@ -12,7 +16,11 @@ MARCH = "visit:S1:2026-03"
 
 @pytest.fixture
 def duban(engine):
-    """An installation with matters of every kind, on 1 April."""
+    return installed(engine)
+
+
+def installed(engine):
+    """Return an installation with matters of every kind, on 1 April."""
     made = Installation(engine, start=day("03-31"))
     made.keep(
         record(
@@ -102,3 +110,19 @@ def test_what_is_mended_does_not_repeat_what_was_told(duban):
     rebuild(duban, write=True)
     duban.run_to(at("04-01 16:00"))
     assert {line[2] for line in duban.told() if line not in told} <= {"event-assigned"}
+
+
+@pytest.mark.parametrize(
+    ("write", "outcome"),
+    [(True, pytest.raises(OperationalError, match="lock timeout")), (False, nullcontext())],
+    ids=["writing", "checking"],
+)
+def test_no_step_is_taken_while_a_rebuild_writes(postgres_engine, write, outcome):
+    duban = installed(postgres_engine)
+    duban.sql("DELETE FROM matters")
+    with duban.engine.begin() as rebuilding, duban.engine.connect() as step:
+        next(rebuild_matters(rebuilding, duban.desks, write=write))
+        step.exec_driver_sql("SET lock_timeout = '100ms'")
+        before = installation.get(step, CURSOR)
+        with outcome:
+            assert installation.swap(step, CURSOR, before, before)

@@ -37,19 +37,25 @@ def reckon_changes(connection: Connection, desks: Desks, desk: Desk, at: datetim
 
     Running twice is harmless: the second finds nothing to do.
     """
-    reckoned, is_more = 0, True
-    while is_more:
-        stale = projection.take_stale(connection, BATCH)
+    reckoned = 0
+    # What is marked from now on belongs to the next step: where facts keep coming, this one would never end.
+    for stale in _stale_lots(connection):
         subjects = _subjects(connection, stale, at)
         if any(mark.kind == "house" for mark in stale):
             desk = desks.of(connection)
         for batch in batches(subjects):
             reckoned += reckon_subjects(connection, desk, batch, at, since)
-        # What is marked from now on belongs to the next step: where facts keep coming, this one would never end.
-        is_more = len(stale) == BATCH
-    while due := projection.subjects_due(connection, at, BATCH):
+    for due in projection.subjects_due(connection, at, BATCH):
         reckoned += reckon_subjects(connection, desk, due, at, since)
     return reckoned, desk
+
+
+def _stale_lots(connection: Connection) -> Iterator[list[projection.Stale]]:
+    """Take the marks lot by lot, each but once."""
+    stale = projection.take_stale(connection, BATCH)
+    while stale:
+        yield stale
+        stale = projection.take_stale(connection, BATCH, stale[-1]) if len(stale) == BATCH else []
 
 
 def batches(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:

@@ -27,7 +27,7 @@ def hold_round(connection: Connection, desk: Desk, at: datetime, envelopes: Enve
     """
     decided = 0
     day, after = local_day(at), at + timedelta(microseconds=1)
-    while matters := projection.matters_due(connection, at, BATCH):
+    for matters in projection.matters_due(connection, at, BATCH):
         fired = notices.fired(connection, [matter.id for matter in matters])
         found: list[Notice] = []
         dealt: list[tuple[str, Fired]] = []

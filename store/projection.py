@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, tuple_, union_all
 
@@ -29,12 +29,14 @@ NAMES: Final = (*PLAIN, *RECKONED, "holds")
 COLUMNS: Final = tuple(matters.c[name] for name in NAMES)
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(NamedTuple):
     """A mark that somebody changed a fact."""
 
     kind: str
     id: str
+
+
+FIRST: Final = Stale("", "")  #: before all marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,12 @@ class SubjectRow:
 
 
 _SOME_STALE: Final = (
-    select(stale.c.kind, stale.c.id).limit(bindparam("most")).with_for_update(skip_locked=True).cte("some")
+    select(stale.c.kind, stale.c.id)
+    .where(tuple_(stale.c.kind, stale.c.id) > tuple_(bindparam("kind"), bindparam("id")))
+    .order_by(stale.c.kind, stale.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("some")
 )
 _TAKE_STALE: Final = (
     delete(stale)
@@ -67,13 +74,15 @@ _LAGGING: Final = select(subjects.c.kind, subjects.c.id).where(
 _MOVING: Final = union_all(_STALE, _LAGGING)
 
 
-def take_stale(connection: Connection, limit: int) -> list[Stale]:
-    """Remove some of the marks, and return them.
+def take_stale(connection: Connection, limit: int, after: Stale = FIRST) -> list[Stale]:
+    """Remove some of the marks behind `after`, and return them in their order.
 
     Whoever changes such a fact meanwhile waits for this transaction, and then marks it again. A mark that another
     transaction is just setting is left for later.
     """
-    return [Stale(*row) for row in connection.execute(_TAKE_STALE, {"most": limit})]
+    # From the start each time, PostgreSQL would pass over all that this transaction has removed.
+    values = {"kind": after.kind, "id": after.id, "most": limit}
+    return sorted(Stale(*row) for row in connection.execute(_TAKE_STALE, values))
 
 
 def mark_all_stale(connection: Connection) -> None:
@@ -105,17 +114,19 @@ def _marks_of(matter: str, responsible: str) -> list[tuple[str, str]]:
     return [*marks, ("deputy", ident)] if subject.kind is SubjectKind.SEAT and who == "deputy" else marks
 
 
-_SUBJECTS_DUE: Final = (
-    select(subjects.c.kind, subjects.c.id).where(subjects.c.next_reckon_at <= bindparam("at")).limit(bindparam("most"))
-)
+_SUBJECTS_DUE: Final = select(subjects.c.kind, subjects.c.id).where(subjects.c.next_reckon_at <= bindparam("at"))
 _NEXT_RECKON_AT: Final = select(func.min(subjects.c.next_reckon_at))
 _SUBJECTS: Final = select(subjects).where(subjects.c.kind == bindparam("kind"), is_one_of(subjects.c.id, "ids"))
 
 
-def subjects_due(connection: Connection, at: datetime, limit: int) -> list[Subject]:
-    """Return some subjects that time or a fact on record brings up by `at`."""
-    rows = connection.execute(_SUBJECTS_DUE, {"at": at, "most": limit})
-    return [Subject(SubjectKind(kind), ident) for kind, ident in rows]
+def subjects_due(connection: Connection, at: datetime, size: int) -> Iterator[list[Subject]]:
+    """Yield the subjects that time or a fact on record brings up by `at`, so many at a time.
+
+    They are those of this instant, whatever is done with them meanwhile. One question for all of them: asked again for
+    each lot, PostgreSQL would pass over all that this transaction has dealt with.
+    """
+    for lot in connection.execute(_SUBJECTS_DUE, {"at": at}, execution_options={"yield_per": size}).partitions():
+        yield [Subject(SubjectKind(kind), ident) for kind, ident in lot]
 
 
 def next_reckon_at(connection: Connection) -> datetime | None:
@@ -197,12 +208,7 @@ def save_matters(connection: Connection, changed: Iterable[tuple[Matter, datetim
 _DROP_MATTERS: Final = delete(matters).where(is_one_of(matters.c.id, "ids"))
 _MATTERS_OF: Final = select(*COLUMNS).where(is_one_of(matters.c.kind, "kinds"), is_one_of(matters.c.subject, "ids"))
 _MATTERS_BY_ID: Final = select(*COLUMNS).where(is_one_of(matters.c.id, "ids"))
-_MATTERS_DUE: Final = (
-    select(*COLUMNS)
-    .where(matters.c.next_rung_at <= bindparam("at"))
-    .order_by(matters.c.next_rung_at)
-    .limit(bindparam("most"))
-)
+_MATTERS_DUE: Final = select(*COLUMNS).where(matters.c.next_rung_at <= bindparam("at")).order_by(matters.c.next_rung_at)
 _NEXT_RUNG_AT: Final = select(func.min(matters.c.next_rung_at))
 _NEXT_RUNGS: Final = _MATTERS_BY_ID.with_only_columns(matters.c.id, matters.c.next_rung_at)
 
@@ -230,9 +236,10 @@ def matters_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Matte
     return {matter.id: matter for matter in map(_matter, rows)}
 
 
-def matters_due(connection: Connection, at: datetime, limit: int) -> list[Matter]:
-    """Return some matters of which a rung is due by `at`."""
-    return [_matter(row) for row in connection.execute(_MATTERS_DUE, {"at": at, "most": limit}).all()]
+def matters_due(connection: Connection, at: datetime, size: int) -> Iterator[list[Matter]]:
+    """Yield the matters of which a rung is due by `at`, so many at a time; as for the subjects, one question."""
+    for lot in connection.execute(_MATTERS_DUE, {"at": at}, execution_options={"yield_per": size}).partitions():
+        yield list(map(_matter, lot))
 
 
 def live_matters(connection: Connection, size: int) -> Iterator[list[Matter]]:

@@ -379,8 +379,8 @@ def test_a_fact_written_by_another_program_is_reckoned_at_the_next_step(duban):
 def test_a_step_ends_though_facts_keep_coming(duban, monkeypatch):
     take_stale = projection.take_stale
 
-    def take_while_somebody_writes(connection, limit):
-        taken = take_stale(connection, limit)
+    def take_while_somebody_writes(connection, *how):
+        taken = take_stale(connection, *how)
         connection.execute(text("INSERT INTO stale (kind, id, mark) VALUES ('seat', 'S1', 1)"))
         return taken
 

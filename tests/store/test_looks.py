@@ -16,8 +16,8 @@ from tests.store.matters import matter
 NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
 MANY = 5000
 LOOKS = {
-    "subjects due": lambda c: projection.subjects_due(c, NOW, 500),
-    "matters due": lambda c: projection.matters_due(c, NOW, 2000),
+    "subjects due": lambda c: list(projection.subjects_due(c, NOW, 500)),
+    "matters due": lambda c: list(projection.matters_due(c, NOW, 2000)),
     "next reckoning": projection.next_reckon_at,
     "next rung": projection.next_rung_at,
     "next leaving": notices.next_leaving,

@@ -13,6 +13,7 @@ from rules.offices import House
 from rules.policy import Policy
 from store import projection
 from store.projection import SubjectRow
+from store.schema import stale
 from tests.store.matters import FULL, TODAY, matter, random_matters
 
 NINE = datetime(2026, 3, 31, 1, tzinfo=UTC)
@@ -107,22 +108,55 @@ def test_lists_are_filtered_and_the_earliest_due_date_comes_first(connection):
 # What is looked at when ----------------------------------------------------------------------
 
 
+def flat(lots):
+    return [one for lot in lots for one in lot]
+
+
+def test_what_is_due_is_dealt_with_once_whatever_becomes_of_it_meanwhile(connection):
+    found = [matter(f"visit:S{n}:2026-03") for n in range(5)]
+    save(connection, *found, next_rung_at=NINE)
+    rows = [SubjectRow(SubjectKind.SEAT, f"S{n}", "T1", NINE - HOUR, NINE) for n in range(5)]
+    projection.save_subjects(connection, rows)
+    moved = []
+    for lot in projection.matters_due(connection, NINE, 2):
+        projection.set_next_rung(connection, [(m.id, None if m is lot[0] else NINE + HOUR) for m in lot])
+        moved += lot
+    assert sorted(m.id for m in moved) == sorted(m.id for m in found)
+    seen = []
+    for lot in projection.subjects_due(connection, NINE, 2):
+        projection.save_subjects(
+            connection, [replace(row, next_reckon_at=None) for row in rows if row.id in {s.id for s in lot}]
+        )
+        seen += lot
+    assert sorted(subject.id for subject in seen) == [row.id for row in rows]
+
+
+def test_marks_are_taken_in_their_order_and_those_that_come_behind_are_left(connection):
+    for n in (3, 1, 2):
+        connection.execute(stale.insert().values(kind="seat", id=f"S{n}", mark=1))
+    first = projection.take_stale(connection, 2)
+    assert [mark.id for mark in first] == ["S1", "S2"]
+    connection.execute(stale.insert().values(kind="seat", id="S1", mark=1))
+    assert [mark.id for mark in projection.take_stale(connection, 2, first[-1])] == ["S3"]
+    assert [mark.id for mark in projection.take_stale(connection, 2)] == ["S1"]
+
+
 def test_a_matter_is_due_from_the_instant_of_its_rung(connection):
     first, second = matter("visit:S1:2026-03"), matter("visit:S2:2026-03")
     save(connection, second, next_rung_at=NINE + HOUR)
     save(connection, first, next_rung_at=NINE)
     save(connection, matter("visit:S3:2026-03"))
     assert projection.next_rung_at(connection) == NINE
-    assert projection.matters_due(connection, NINE - timedelta(microseconds=1), 9) == []
-    assert projection.matters_due(connection, NINE, 9) == [first]
-    assert projection.matters_due(connection, NINE + HOUR, 9) == [first, second]
-    assert projection.matters_due(connection, NINE + HOUR, 1) == [first]
+    assert flat(projection.matters_due(connection, NINE - timedelta(microseconds=1), 9)) == []
+    assert flat(projection.matters_due(connection, NINE, 9)) == [first]
+    assert flat(projection.matters_due(connection, NINE + HOUR, 9)) == [first, second]
+    assert list(projection.matters_due(connection, NINE + HOUR, 1)) == [[first], [second]]
 
 
 def test_the_instant_of_a_rung_can_be_moved_and_taken_away(connection):
     save(connection, matter("visit:S1:2026-03"), matter("visit:S2:2026-03"), next_rung_at=NINE)
     projection.set_next_rung(connection, [("visit:S1:2026-03", None), ("visit:S2:2026-03", NINE + HOUR)])
-    assert projection.matters_due(connection, NINE, 9) == []
+    assert flat(projection.matters_due(connection, NINE, 9)) == []
     assert projection.next_rung_at(connection) == NINE + HOUR
     projection.set_next_rung(connection, [])
     assert projection.next_rung_at(connection) == NINE + HOUR
@@ -138,10 +172,10 @@ def test_a_subject_is_due_from_the_instant_at_which_it_changes(connection):
     known = [Subject(row.kind, row.id) for row in rows]
     assert projection.subject_rows(connection, [*known, petition("PX")]) == dict(zip(known, rows, strict=True))
     assert projection.next_reckon_at(connection) == NINE
-    assert projection.subjects_due(connection, NINE - timedelta(microseconds=1), 9) == []
-    assert projection.subjects_due(connection, NINE, 9) == known[:1]
+    assert flat(projection.subjects_due(connection, NINE - timedelta(microseconds=1), 9)) == []
+    assert flat(projection.subjects_due(connection, NINE, 9)) == known[:1]
     projection.save_subjects(connection, [replace(rows[0], reckoned_to=NINE, next_reckon_at=None)])
-    assert projection.subjects_due(connection, NINE + HOUR, 9) == known[1:2]
+    assert flat(projection.subjects_due(connection, NINE + HOUR, 9)) == known[1:2]
     projection.drop_subjects(connection, known[1:])
     assert set(projection.subject_rows(connection, known)) == {known[0]}
 

@@ -215,9 +215,9 @@ def mark_cleared_early(stack: ExitStack) -> None:
         early[:] = marks
         return old_step(services, desks, plan)
 
-    def take_stale(connection: Any, limit: int) -> Any:
+    def take_stale(connection: Any, *how: Any) -> Any:
         found, early[:] = list(early), []
-        return found or old_take(connection, limit)
+        return found or old_take(connection, *how)
 
     _patch(stack, bells, "take_step", take_step)
     _patch(stack, projection, "take_stale", take_stale)

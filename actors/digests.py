@@ -8,6 +8,7 @@ Rules: R7.1, R7.2. Callers: actors/steps.py.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from sqlalchemy import Connection
@@ -25,6 +26,7 @@ from rules.workdays import ONE_DAY, add_months
 from store import digests, facts, installation, notices, outbox, projection
 from store.outbox import New
 from store.reports import report_on
+from store.scoping import seen_by_municipality
 from templates.digest_sheets import digest_workbook
 from templates.gaps import gap_in_words
 from templates.reports import view_of
@@ -86,15 +88,29 @@ class _Press:
         if not people or not is_made(digest, self._counts.get(digest.town, Counts())):
             return []
         overdue = self._overdue(digest)
-        view = self._view(digest, overdue)
-        files = self._files(digest, view, overdue)
+        named = self._named(digest, overdue)
+        view = self._view(digest, overdue, named)
+        files = self._files(digest, view, named)
         return [self._put(digest, view, files, person) for person in people]
 
     def _overdue(self, digest: Digest) -> list[Matter]:
         listed = projection.list_matters(self.connection, self.day, statuses=[Status.OVERDUE], town=digest.town)
         return [one.matter for one in listed if not one.matter.silent]
 
-    def _view(self, digest: Digest, overdue: list[Matter]) -> DigestView:
+    def _named(self, digest: Digest, overdue: list[Matter]) -> list[Matter]:
+        """Return what stands there singly: to the municipality what has climbed, as on its pages, the rest as counts.
+
+        A deputy's town is to have its days before the offices above it read his name.
+        """
+        if digest.town is not None:
+            return overdue
+        return [matter for matter in overdue if matter.id in self._risen]
+
+    @cached_property
+    def _risen(self) -> set[str]:
+        return seen_by_municipality(self.connection)
+
+    def _view(self, digest: Digest, overdue: list[Matter], named: list[Matter]) -> DigestView:
         house = self.desk.house
         mine = [gap for gap in self._gaps if digest.town is None or gap.town == digest.town]
         towns = self._counts.items() if digest.town is None else ()
@@ -107,7 +123,7 @@ class _Press:
             kinds=self._by_kind(digest),
             rungs=_by_rung(self.connection, [matter.id for matter in overdue]),
             towns=tuple((house.offices[town].name, c) for town, c in towns if town is not None),
-            worst=self._wording.lines(overdue, self.day),
+            worst=self._wording.lines(named, self.day),
             findings=tuple(gap_in_words(gap, house) for gap in mine),
         )
 
@@ -121,9 +137,9 @@ class _Press:
         found = projection.count_by_kind(self.connection, self.day, self._soon, town=digest.town, since=since)
         return tuple((name, *found[kind]) for kind, name in KINDS.items() if kind in found)
 
-    def _files(self, digest: Digest, view: DigestView, overdue: list[Matter]) -> list[File]:
+    def _files(self, digest: Digest, view: DigestView, named: list[Matter]) -> list[File]:
         """Return what goes with a digest: its figures, and with a monthly one the report of its month (R7.3)."""
-        lines = self._wording.lines(overdue, self.day, MOST_LINES)
+        lines = self._wording.lines(named, self.day, MOST_LINES)
         sheets = digest_workbook(view, lines, self._settings.office_name)
         files = [(f"duban-{digest.kind}-{digest.period}.xlsx", XLSX, sheets)]
         if digest.kind is DigestKind.MONTHLY:

@@ -7,7 +7,7 @@ Source: INTERFACES "Settings". Callers: the processes of daemon/.
 import os
 from collections.abc import Iterator, Mapping
 from functools import reduce
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from config.drill import parse_drill
 from config.layers import WrongSettings, at_path, defaults, laid_over, override, validated
 
 BACKENDS: Final = ("sqlite", "postgresql")
+Network = IPv4Network | IPv6Network
 
 
 class Settings(BaseModel):
@@ -45,6 +46,7 @@ class Settings(BaseModel):
     smtp_url: SecretStr | None = None
     email_from: str | None = None
     public_url: str | None = None  #: where gateways and browsers reach the web process
+    trusted_proxies: str | None = None  #: addresses and networks with commas between
     operator_email: str | None = None  #: one address, or several with commas between
     ping_url: str | None = None  #: called after each daily audit that found nothing amiss
     audit_key: SecretStr | None = None  #: of the audit trail's chain; unset: a file under var/
@@ -98,6 +100,14 @@ class Settings(BaseModel):
             raise ValueError("want http://host:port or https://host")
         return value.rstrip("/")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_known(cls, value: str | None) -> str | None:
+        networks = _networks(value or "")
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValueError("would believe everybody: want the addresses of the proxies alone")
+        return value
+
     @model_validator(mode="after")
     def _a_drill_stays_at_home(self) -> Self:
         """Refuse a drill whose messages would leave the machine: people would believe them."""
@@ -117,6 +127,10 @@ class Settings(BaseModel):
         if self.email == "smtp" and self.smtp_url is not None:
             server = parse_smtp_url(self.smtp_url.get_secret_value())
             yield "DUBAN_EMAIL=smtp", server.host, server.port
+
+    def proxies(self) -> "tuple[Network, ...]":
+        """Return whose word on the origin of a request is believed."""
+        return _networks(self.trusted_proxies or "")
 
     def operator_addresses(self) -> list[str]:
         """Return where the operators' mail goes."""
@@ -138,6 +152,13 @@ class Settings(BaseModel):
                 f"{VARIABLES[key]} is not set: DUBAN_EMAIL=smtp needs it" for key in needed if not getattr(self, key)
             ]
         return lines
+
+
+def _networks(words: str) -> "tuple[Network, ...]":
+    try:
+        return tuple(ip_network(word.strip()) for word in words.split(",") if word.strip())
+    except ValueError as err:
+        raise ValueError(f"{err}; want addresses or networks with commas between: 127.0.0.1,10.1.0.0/16") from err
 
 
 TWILIO_API: Final = "https://api.twilio.com"

@@ -1,12 +1,14 @@
 """Has anybody meddled with the audit trail, and how far has it come?
 
-Callers: daemon/commands (audit verify, audit checkpoint).
+Callers: daemon/commands (audit verify, audit checkpoint, restore), daemon/doctor.py.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from config.audit_key import audit_keys
+from sqlalchemy import Connection
+
+from config.audit_key import audit_keys, key_file
 from config.services import Services, open_services
 from daemon.looking import require_database
 from store import audit, migrating
@@ -36,6 +38,25 @@ def latest_checkpoint() -> Checkpoint:
     if checkpoint is None:
         raise NoCheckpoint("no entry of the audit trail is sealed yet; there is nothing to keep")
     return checkpoint
+
+
+def strange_keys_line(connection: Connection, services: Services) -> str | None:
+    """Say that entries are sealed with keys that this host does not have; None if it has all of the last ones."""
+    strange = audit.strange_keys(connection, audit_keys(services.settings))
+    if not strange:
+        return None
+    where = "DUBAN_AUDIT_KEY" if services.settings.audit_key is not None else str(key_file(services.settings))
+    return (
+        f"the trail's newest entries are sealed with a key that is not here ({', '.join(strange)}): all hosts need the "
+        f"same keys, and a restored database those of the one before; put it into {where}, before the one in use"
+    )
+
+
+def what_is_lacking() -> str | None:
+    """Say so once more on the database that is there now."""
+    services = _services()
+    with reading(services.engine) as connection:
+        return strange_keys_line(connection, services)
 
 
 def verdict_lines(verdict: Verdict) -> Iterator[str]:

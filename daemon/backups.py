@@ -94,7 +94,7 @@ def back_up(path: Path, keep: int | None = None) -> Backup:
     if file.exists():
         raise BadBackup(f"{file} is there already; name another file")
     if keep is not None and not path.is_dir():
-        raise BadBackup(f"--keep thins out a folder, and {path} is none")
+        raise BadBackup(f"--keep thins out a folder, and {path} is none; make it first")
     with _whole(file) as out:
         _write(services, out, now)
     backup = read_backup(file)

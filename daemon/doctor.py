@@ -18,6 +18,7 @@ from actors.steps import CURSOR
 from config.letterhead import wording_of
 from config.services import Services, open_services
 from config.settings import Settings
+from daemon.auditing import strange_keys_line
 from daemon.looking import as_in_database, require_database
 from daemon.rebuilding import rebuild_matters
 from rules.coverage import coverage
@@ -197,7 +198,10 @@ def _outbox(connection: Connection, services: Services) -> Symptom:
 
 
 def _trail(connection: Connection, services: Services) -> Symptom:
-    """See to it that the trail's checkpoint goes where whoever runs duban does not reach."""
+    """See to it that the trail's keys are here, and its checkpoint goes where whoever runs duban does not reach."""
+    strange = strange_keys_line(connection, services)
+    if strange:
+        return _look("trail", strange)
     keepers = services.settings.operator_addresses()
     text = f"its checkpoint goes to {len(keepers)}"
     if services.settings.email == "sandbox":

@@ -1,7 +1,7 @@
 """How does the web process run, and stop without cutting off whoever is being answered?
 
-`duban web` serves until SIGTERM, however often it comes; `duban up` serves beside the clock and the workers. Headers
-in which a proxy says where a request came from are not believed. Callers: daemon/commands, daemon/up.
+`duban web` serves until SIGTERM, however often it comes; `duban up` serves beside the clock and the workers. What
+headers say of a request's origin is left to web/origins.py. Callers: daemon/commands, daemon/up.
 """
 
 import socket

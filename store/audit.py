@@ -110,6 +110,14 @@ def latest(connection: Connection, limit: int) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def strange_keys(connection: Connection, keys: Sequence[bytes], among: int = BATCH) -> list[str]:
+    """Return the names of keys under which the last entries are sealed and that are not among `keys`."""
+    known = {key_id(key) for key in keys}
+    query = select(audit.c.mac).where(audit.c.mac.is_not(None)).order_by(audit.c.seq.desc()).limit(among)
+    names = (mac.partition(".")[0] for mac in connection.execute(query).scalars())
+    return [name for name in dict.fromkeys(names) if name not in known]
+
+
 # Sealing ------------------------------------------------------------------------------------
 
 

@@ -6,11 +6,12 @@ a resident's name. Source: SQLAlchemy's page on pysqlite ("Serializable isolatio
 whoever only looks.
 """
 
+import os
 import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import orjson
@@ -39,6 +40,7 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "handle_error", _quote_no_row)
         return engine
     engine = create_engine(url, hide_parameters=True, json_deserializer=orjson.loads)
+    event.listen(engine, "do_connect", _make_for_its_owner)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
@@ -59,6 +61,14 @@ def _postgresql_options(url: URL) -> dict[str, Any]:
     return {key: value for key, value in ours.items() if key not in url.query} | {
         "options": " ".join(f"-c {key}={value}" for key, value in server.items())
     }
+
+
+def _make_for_its_owner(_dialect: Any, _record: Any, args: list[Any], _options: Any) -> None:
+    """Make a new file one that nobody else on the machine can read; those beside it follow it in that."""
+    file = str(args[0]) if args else ""
+    if file and file != ":memory:" and not file.startswith("file:"):
+        with suppress(OSError):  # it is there, or SQLite says why it cannot be
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

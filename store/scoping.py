@@ -1,13 +1,26 @@
 """Which rows may somebody see?
 
 Rights are enforced where the query is made: each condition goes into its WHERE, and a scope that grants nothing
-sees nothing. Source: R5.10; docs/web.md has the table of rights. Callers: the reads of web/.
+sees nothing. Source: R5.10; docs/web.md has the table of rights. Callers: the reads of web/, actors/digests.py.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, ColumnElement, FromClause, Table, and_, exists, false, not_, or_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Table,
+    and_,
+    exists,
+    false,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from rules.facts import OfficeKind, PetitionLevel
 from rules.matters import MatterKind
@@ -167,6 +180,19 @@ def matters_in(scope: Scope) -> Condition:
         own = Scope(deputy=scope.deputy, station=scope.station)
         granted += [_is_of(table, own) for table in (seats, petitions, projects)]
     return _any(granted)
+
+
+def matters_open_to(scope: Scope) -> Condition:
+    """Return which matters somebody may see singly: of an opinion that he may not read, no stage, office or date."""
+    shut = select(petitions.c.id).where(petitions.c.confidential, not_(petitions_open_to(scope))).correlate(None)
+    is_shut = and_(matters.c.kind == MatterKind.PETITION, matters.c.subject.in_(shut))
+    return and_(matters_in(scope), not_(is_shut))
+
+
+def seen_by_municipality(connection: Connection) -> set[str]:
+    """Return the ids of what is not closed and has come to the municipality, so that it may be named there."""
+    query = select(matters.c.id).where(matters.c.closed.is_(None), matters_in(Scope(climbed_only=True)))
+    return set(connection.execute(query).scalars())
 
 
 def _is_of(table: Table, scope: Scope) -> Condition:

@@ -1,6 +1,6 @@
 """How does somebody get in: the first operator, signing in and out, a password of one's own?
 
-Tries are limited by account and by the address of the peer; what a proxy says of the origin is not believed.
+Tries are limited by account and by address: the peer's, or what a proxy that the settings name says of it.
 Rules of passwords: store/accounts.py. Callers: web/app.py.
 """
 
@@ -22,6 +22,7 @@ from store.keys import hash_of, is_same, new_secret
 from store.sessions import IDLE
 from templates.entrance import said
 from templates.texts import clean
+from web.origins import origin_of
 from web.rendering import Flash, lang_of, redirect, render
 from web.sessions import form_of, in_real_time, sign_in, sign_out
 from web.viewers import session_of, viewer_of
@@ -87,7 +88,7 @@ def do_sign_in(request: Request) -> Response:
     services = _services(request)
     account = accounts.as_id(_text(request, "account"))
     onward = safe_next(_text(request, "next"))
-    keys = (f"account:{hash_of(account)}", f"address:{request.client.host if request.client else ''}")
+    keys = (f"account:{hash_of(account)}", f"address:{origin_of(request, services.settings.proxies())}")
     now = services.clock.now()
     since = now - in_real_time(services, WINDOW)
     # Committed before anybody counts: of tries that come all at once each sees all the others.

@@ -76,3 +76,5 @@ def restore(file: Path, drill: bool, as_json: bool) -> None:  # noqa: FBT001
     restored = restore_backup(file, drill=drill)
     line = f"{restored.manifest.rows} rows restored; sending is held: look at duban status, then duban release"
     say([line], backup_facts(restored), as_json=as_json)
+    if lacking := what_is_lacking():
+        click.echo(f"duban: {lacking}", err=True)

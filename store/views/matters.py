@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, and_, case, cast, fun
 
 from rules.matters import MatterKind, Status
 from store.schema import matters, rungs
-from store.scoping import Scope, matters_in
+from store.scoping import Scope, matters_in, matters_open_to
 from store.views.paging import Page, Slice, like, read_page
 
 #: rank of what has been done about an overdue matter: nothing yet, told, climbed n offices
@@ -147,7 +147,7 @@ def list_lines(
 ) -> Page[MatterLine]:
     """Return matters, the earliest due date first. Those from before the system's use are listed with their subject."""
     due = matters.c.due.desc() if newest_first else matters.c.due
-    query = select(*COLUMNS, rank_of().label("rank")).where(matters_in(scope), *_conditions(wanted, day))
+    query = select(*COLUMNS, rank_of().label("rank")).where(matters_open_to(scope), *_conditions(wanted, day))
     return read_page(connection, query.order_by(due, matters.c.id), part, line)
 
 
@@ -181,4 +181,5 @@ def line(row: Any) -> MatterLine:
 
 def may_see(connection: Connection, scope: Scope, matter: str) -> bool:
     """Say whether a matter is there and somebody may see it."""
-    return connection.execute(select(matters.c.id).where(matters.c.id == matter, matters_in(scope))).first() is not None
+    query = select(matters.c.id).where(matters.c.id == matter, matters_open_to(scope))
+    return connection.execute(query).first() is not None

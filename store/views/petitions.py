@@ -5,6 +5,7 @@ query is made. The petitioner's name and number come by one statement of their o
 Callers: web/pages/petitions.py.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -36,21 +37,22 @@ class PetitionFilter:
 
 @dataclass(frozen=True, slots=True)
 class PetitionLine:
-    """An opinion as a list shows it; `title` is None where it is not open."""
+    """An opinion as a list shows it; where it is not open nothing but its number is given."""
 
     id: str
-    town: str
-    deputy: str | None
-    deputy_name: str | None
-    level: PetitionLevel
-    confidential: bool
-    recorded_at: datetime
-    title: str | None
-    stage: str  #: empty: closed
-    responsible: str | None
-    due: date | None
-    status: Status | None
-    rank: int | None
+    is_open: bool = False
+    town: str = ""
+    deputy: str | None = None
+    deputy_name: str | None = None
+    level: PetitionLevel | None = None
+    confidential: bool = True
+    recorded_at: datetime | None = None
+    title: str = ""
+    stage: str = ""  #: empty: closed
+    responsible: str | None = None
+    due: date | None = None
+    status: Status | None = None
+    rank: int | None = None
 
 
 def _is_open_stage() -> ColumnElement[bool]:
@@ -89,9 +91,11 @@ def list_petitions(
     )
 
     def make(row: Any) -> PetitionLine:
+        if row[7] is None:
+            return PetitionLine(row[0])
         status = status_on(None, row[11], row[10], day) if row[10] else None
-        cells: list[Any] = [*row[:4], PetitionLevel(row[4]), *row[5:8], row[8] or "", *row[9:11], status, row[12]]
-        return PetitionLine(*cells)
+        cells: list[Any] = [*row[1:4], PetitionLevel(row[4]), *row[5:8], row[8] or "", *row[9:11], status, row[12]]
+        return PetitionLine(row[0], True, *cells)  # noqa: FBT003 - a row's cells in their order
 
     return read_page(connection, query, part, make)
 
@@ -102,26 +106,33 @@ def _conditions(scope: Scope, day: date, wanted: PetitionFilter) -> list[ColumnE
         pattern = like(wanted.search)
         words = and_(petitions.c.title.like(pattern, escape="\\"), petitions_open_to(scope))
         found.append(or_(petitions.c.id.like(pattern, escape="\\"), words))
+    chosen = [*_of_the_opinion(wanted), *_of_its_stage(wanted, day)]
+    # What is not shown of a confidential one cannot be asked for either.
+    return [*found, *chosen, petitions_open_to(scope)] if chosen else found
+
+
+def _of_the_opinion(wanted: PetitionFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.town:
-        found.append(petitions.c.town == wanted.town)
+        yield petitions.c.town == wanted.town
     if wanted.deputy:
-        found.append(petitions.c.deputy == wanted.deputy)
+        yield petitions.c.deputy == wanted.deputy
     if wanted.level:
-        found.append(petitions.c.level == wanted.level)
-    if wanted.stage:
-        if wanted.stage == Stage.CLOSED:
-            found.append(matters.c.id.is_(None))
-        else:
-            of_stage = matters.c.stage == wanted.stage
-            found += [of_stage, _is_among(and_(matters.c.closed.is_(None), of_stage))]
+        yield petitions.c.level == wanted.level
+
+
+def _of_its_stage(wanted: PetitionFilter, day: date) -> Iterator[ColumnElement[bool]]:
+    if wanted.stage == Stage.CLOSED:
+        yield matters.c.id.is_(None)
+    elif wanted.stage:
+        of_stage = matters.c.stage == wanted.stage
+        yield from (of_stage, _is_among(and_(matters.c.closed.is_(None), of_stage)))
     match wanted.status:
         case "closed":
-            found.append(matters.c.id.is_(None))
+            yield matters.c.id.is_(None)
         case "open":
-            found += [live(day), _is_among(live(day))]
+            yield from (live(day), _is_among(live(day)))
         case "overdue":
-            found += [standing(Status.OVERDUE, day), _is_among(standing(Status.OVERDUE, day))]
-    return found
+            yield from (standing(Status.OVERDUE, day), _is_among(standing(Status.OVERDUE, day)))
 
 
 def _is_among(standing_so: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -144,3 +144,26 @@ def test_a_drill_starts_at_an_instant_and_runs_at_a_speed(text, begins, speed):
 def test_a_wrong_drill_is_refused_with_an_example(text, said):
     with pytest.raises(ValueError, match=said):
         parse_drill(text)
+
+
+# Proxies -----------------------------------------------------------------------------------
+
+
+def test_proxies_are_addresses_and_networks():
+    settings = load_settings({"DUBAN_TRUSTED_PROXIES": "127.0.0.1, 10.1.0.0/16,::1"})
+    assert [str(network) for network in settings.proxies()] == ["127.0.0.1/32", "10.1.0.0/16", "::1/128"]
+    assert load_settings({}).proxies() == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("proxy.example.cn", "want addresses or networks with commas between"),
+        ("10.1.0.1/16", "has host bits set"),
+        ("0.0.0.0/0", "would believe everybody"),
+        ("127.0.0.1,::/0", "would believe everybody"),
+        ("*", "want addresses or networks"),
+    ],
+)
+def test_a_proxy_that_is_none_or_everybody_is_refused(words, said):
+    assert said in complaint({"DUBAN_TRUSTED_PROXIES": words})

@@ -342,6 +342,19 @@ def test_doctor_asks_for_two_keepers_of_the_checkpoint(connection, keepers, is_w
     assert _trail(connection, services).well is is_well
 
 
+@pytest.mark.parametrize(
+    ("keys", "strange"), [((KEY,), []), ((b"x" * 32,), [KEY]), ((b"x" * 32, KEY), []), ((), [KEY])]
+)
+def test_doctor_and_restore_say_that_entries_are_sealed_with_a_key_that_is_not_here(written, keys, strange):
+    settings = load_settings({"DUBAN_AUDIT_KEY": " ".join(key.decode() for key in keys) or "y" * 32}, sends=False)
+    services = SimpleNamespace(settings=settings)
+    with reading(written) as connection:
+        assert audit.strange_keys(connection, keys) == [audit.key_id(key) for key in strange]
+        seen = _trail(connection, services)
+    assert seen.well is not bool(strange)
+    assert (audit.key_id(KEY) in seen.text) is bool(strange)
+
+
 def test_a_finding_names_its_entries():
     assert str(Finding(GONE, 2, 2)) == "entry 2: gone: removed from the trail"
     assert str(Finding(GONE, 2, 4)) == "entries 2 to 4: gone: removed from the trail"

@@ -142,6 +142,42 @@ def test_changing_the_forwarded_address_does_not_help(operator, client):
     assert sign_in(client, "another", "wrong wrong").status_code == 429
 
 
+def through_proxy(house, app, header, *, count, peer="127.0.0.1"):
+    """Try so many wrong accounts through a proxy that this installation names; return how the last one ended."""
+    house.services.settings = house.services.settings.model_copy(update={"trusted_proxies": "127.0.0.1, 10.0.0.0/8"})
+    browser = TestClient(app, base_url=BASE, follow_redirects=False, client=(peer, 50_000))
+    status = 0
+    for i in range(count):
+        browser.headers["X-Forwarded-For"] = header(i)
+        status = sign_in(browser, f"guess{i}", "wrong wrong").status_code
+    return status
+
+
+def test_behind_a_named_proxy_whoever_tries_too_often_locks_out_himself_alone(operator, house, app):
+    assert through_proxy(house, app, lambda _: "203.0.113.7", count=TRIES_PER_ADDRESS + 1) == 429
+    assert through_proxy(house, app, lambda _: "203.0.113.8", count=1) == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        lambda i: f"10.0.0.{i}, 198.51.100.{i}, 203.0.113.7",
+        lambda i: f"198.51.100.{i}, 203.0.113.7, 10.0.0.2",
+        lambda i: f"198.51.100.{i}, nobody{i}",
+        lambda i: f"2001:db8:1:2:{i}::1",
+        lambda i: f"198.51.100.{i}, ::ffff:203.0.113.7",
+    ],
+    ids=["further left", "behind two proxies", "no address", "a household of IPv6", "IPv4 in the form of IPv6"],
+)
+def test_behind_a_named_proxy_another_address_for_each_try_does_not_help(operator, house, app, header):
+    assert through_proxy(house, app, header, count=TRIES_PER_ADDRESS + 1) == 429
+
+
+def test_whoever_is_no_named_proxy_is_not_believed(operator, house, app):
+    tries = through_proxy(house, app, lambda i: f"198.51.100.{i}", count=TRIES_PER_ADDRESS + 1, peer="203.0.113.9")
+    assert tries == 429
+
+
 def test_a_success_forgets_the_failures_before_it(operator, app):
     for _ in range(2):
         client = TestClient(app, base_url=BASE, follow_redirects=False)

@@ -181,6 +181,12 @@ def test_a_confidential_opinion_is_its_number_alone_to_outsiders(somebody, role,
     assert all("P3" in text for text in pages)
     assert all(("举报某干部" in text) is reads for text in pages)
     assert ("P3" in browser.get("/petitions?q=举报").text) is reads
+    row = next(line for line in pages[2].splitlines() if line.startswith("P3,"))
+    assert (len(set(row.split(","))) > 3) is reads, "number, 保密, and nothing else"
+    for asked in ("deputy=DA", "stage=assign", "status=open", "level=town"):
+        assert ("P3" in browser.get(f"/petitions?{asked}").text) is reads, asked
+    assert ("P3" in browser.get("/matters").text) is reads
+    assert browser.get("/matters/petition:P3:assign:1").status_code == (200 if reads else 404)
 
 
 def test_the_resident_shows_after_a_look_that_is_on_record(somebody, house):

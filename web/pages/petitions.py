@@ -83,15 +83,15 @@ def _columns(look: Look) -> Columns[PetitionLine]:
     t, house, lang = look.t, look.house, look.lang
     return [
         (t("编号", "Number"), lambda row: row.id),
-        (t("镇街", "Town"), lambda row: office(row.town, house)),
-        (t("事项", "Subject"), lambda row: t("（保密）", "(confidential)") if row.title is None else row.title),
-        (t("层级", "Level"), lambda row: term("petition_level", row.level, lang)),
+        (t("镇街", "Town"), lambda row: office(row.town, house) if row.is_open else ""),
+        (t("事项", "Subject"), lambda row: row.title if row.is_open else t("（保密）", "(confidential)")),
+        (t("层级", "Level"), lambda row: term("petition_level", row.level, lang) if row.level else ""),
         (t("代表", "Deputy"), lambda row: row.deputy_name),
         (t("登记时间", "Registered"), lambda row: row.recorded_at),
-        (t("环节", "Stage"), lambda row: term("stage", row.stage or Stage.CLOSED, lang)),
+        (t("环节", "Stage"), lambda row: term("stage", row.stage or Stage.CLOSED, lang) if row.is_open else ""),
         (t("责任方", "Responsible"), lambda row: who(row.responsible, house)),
         (t("期限", "Due"), lambda row: row.due),
-        (t("状态", "Status"), lambda row: term("status", row.status or "closed", lang)),
+        (t("状态", "Status"), lambda row: term("status", row.status or "closed", lang) if row.is_open else ""),
         (
             t("督办进度", "Climbed"),
             lambda row: rank_in_words(row.rank or 0, lang) if row.status is Status.OVERDUE else "",

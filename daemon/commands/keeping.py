@@ -70,6 +70,7 @@ def backup(path: Path, keep: int | None, as_json: bool) -> None:  # noqa: FBT001
 @as_json_option
 def restore(file: Path, drill: bool, as_json: bool) -> None:  # noqa: FBT001
     """Bring a backup into an empty database, and hold all sending until `duban release`."""
+    from daemon.auditing import what_is_lacking
     from daemon.backups import backup_facts
     from daemon.backups import restore as restore_backup
 

@@ -11,6 +11,7 @@ from math import ceil
 from typing import Any, Final
 
 import dramatiq
+import structlog
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Retries
 
@@ -19,7 +20,7 @@ from actors.claiming import BATCH
 from actors.desks import Desks
 from actors.sending import Sender
 from actors.settling import ask_about_silent, follow_up, settle_unknown
-from actors.steps import Plan, take_step
+from actors.steps import Plan, is_called_for, take_step
 from config.services import Services
 from store import outbox
 from store.engine import reading
@@ -28,6 +29,8 @@ from store.engine import reading
 MOST_BELLS: Final = 8
 #: instant of a step; subjects reckoned, digests made, notices decided, messages bundled
 Watch = Callable[[datetime, int, int, int, int], None]
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,18 @@ class Bells:
         """Have messages sent, as many as are due."""
         for _ in range(min(ceil(due / BATCH), MOST_BELLS)):
             self.send.send()
+
+
+def _is_called_for(services: Services, desks: Desks, plan: Plan) -> bool:
+    """Say whether a bell is to be believed; where that is not plain the database's clock and organisation are asked."""
+    is_plain = plan.at <= services.clock.now() and not (plan.makes_digests or plan.holds_round)
+    if services.clock.is_drill or is_plain:
+        return True
+    with reading(services.engine) as connection:
+        is_believed = is_called_for(desks.of(connection), plan, services.lease_now(connection))
+    if not is_believed:
+        log.error("a bell that no clock of ours can have rung", at=plan.at.isoformat())
+    return is_believed
 
 
 def embedded_broker() -> StubBroker:
@@ -81,7 +96,8 @@ def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker, watch:
 
         Running twice is harmless: the step is taken once. Never retried: the clock's next look is the retry.
         """
-        done = take_step(services, desks, Plan(datetime.fromisoformat(at), makes_digests, holds_round))
+        plan = Plan(datetime.fromisoformat(at), makes_digests, holds_round)
+        done = take_step(services, desks, plan) if _is_called_for(services, desks, plan) else None
         if done is None:
             return
         bells.ring_send(done.messages - BATCH)

@@ -27,6 +27,9 @@ from store import installation, leases, notices, projection
 from store.triggers import tell_step
 
 CURSOR: Final = "cursor"  #: the instant up to which all is done
+AHEAD: Final = timedelta(
+    seconds=60
+)  #: of the database's clock; beyond it a clock is not believed, see daemon/clock_guard.py
 ROUND: Final = "round"  #: job of the slots in which rounds are held
 
 log = structlog.get_logger()
@@ -49,6 +52,21 @@ class Done:
     digests: int
     notices: int
     messages: int
+
+
+def is_called_for(desk: Desk, plan: Plan, now: datetime) -> bool:
+    """Say whether a clock that is right by `now` could have planned this.
+
+    Who can write to the broker can ring for what he likes: a step that lies ahead would fire what is not due, one with
+    digests or a round at another hour would have them leave at night.
+    """
+    if plan.at > now + AHEAD:
+        return False
+    if not (plan.makes_digests or plan.holds_round) or leaves_at(plan.at, desk) == plan.at:
+        return True
+    local = plan.at.astimezone(SHANGHAI)
+    hours = (desk.policy.digest_at, desk.policy.notify_at)  # they may lie outside the window
+    return desk.calendar.is_workday(local.date()) and local.time() in hours
 
 
 def cursor(connection: Connection, desk: Desk) -> datetime:

@@ -67,7 +67,7 @@ class Sessions:
             except (HTTPException, MultiPartException):
                 await PlainTextResponse("the form cannot be read", 400)(scope, receive, send)
                 return
-            if known is None or not is_same(known, _brought(request, state.form)):
+            if known is None or is_from_elsewhere(request) or not is_same(known, _brought(request, state.form)):
                 await refused(request)(scope, receive, send)
                 return
             receive = _once(body)
@@ -84,6 +84,15 @@ class Sessions:
             with self._services.engine.begin() as connection:
                 sessions.note_seen(connection, session, now, in_real_time(self._services, IDLE))
         return session
+
+
+def is_from_elsewhere(request: HTTPConnection) -> bool:
+    """Say whether the browser itself tells that another site sent this form.
+
+    Before anybody is signed in the secret of a form is held against a cookie, and a site of the same domain can plant
+    one. Older browsers tell nothing.
+    """
+    return request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
 
 
 def refused(request: Request) -> Response:

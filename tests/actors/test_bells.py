@@ -3,12 +3,16 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dramatiq
+import pytest
 import redis
 
-from actors.bells import Bells, hang_bells, redis_broker
+from actors.bells import Bells, embedded_broker, hang_bells, redis_broker
+from actors.steps import cursor
+from tests.actors.installations import Installation
 
 #: between two looks at the broker; a test gives up before the second
 LONG_MS = 4_000
@@ -38,6 +42,34 @@ def test_the_processes_of_one_installation_share_their_bells(valkey_url):
     daemon, worker = bells_of(valkey_url, "heshan:1"), bells_of(valkey_url, "heshan:1")
     daemon.send.send()
     assert waiting(worker, "sending") == 1
+
+
+# Bells that nobody of ours rang -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at", "digests", "round_", "is_taken"),
+    [
+        pytest.param("2026-03-31 09:00", False, True, True, id="the round, at its hour"),
+        pytest.param("2026-03-31 08:30", True, False, True, id="the digests, at theirs"),
+        pytest.param("2026-03-31 09:00:30", False, False, True, id="a clock half a minute fast"),
+        pytest.param("2026-03-31 09:02", False, False, False, id="ahead of the database's clock"),
+        pytest.param("2099-03-31 09:00", True, True, False, id="far ahead"),
+        pytest.param("2026-03-31 03:00", False, True, False, id="a round at night"),
+        pytest.param("2026-03-29 10:00", True, False, False, id="digests on a Sunday"),
+        pytest.param("2026-03-30 03:00", False, False, True, id="a fact at night"),
+    ],
+)
+def test_a_step_is_taken_only_if_a_clock_that_is_right_can_have_rung_for_it(engine, at, digests, round_, is_taken):
+    moment = datetime.fromisoformat(f"{at}+08:00").astimezone(UTC)
+    house = Installation(engine, start=date(2026, 3, 1))
+    house.clock.instant = datetime(2026, 3, 31, 1, 0, tzinfo=UTC)
+    house.services.lease_now = lambda _connection: house.clock.instant
+    broker = embedded_broker()
+    bells = hang_bells(house.services, house.desks, broker)
+    bells.step.fn(moment.isoformat(), digests, round_)
+    with engine.begin() as connection:
+        assert (cursor(connection, house.desks.of(connection)) == moment) is is_taken
 
 
 @contextmanager

@@ -122,6 +122,16 @@ def test_a_disabled_account_is_out_at_once(operator, house):
     assert operator.get("/password").headers["location"].startswith("/sign-in")
 
 
+@pytest.mark.parametrize(
+    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 303), (None, 303)]
+)
+def test_a_secret_planted_by_a_neighbouring_site_signs_nobody_in(operator, app, site, status):
+    client = TestClient(app, base_url=BASE, follow_redirects=False, cookies={CSRF: "planted"})
+    data = {"csrf": "planted", "account": "li.ming", "password": PASSWORD}
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    assert client.post("/sign-in", data=data, headers=headers).status_code == status
+
+
 # Tries -------------------------------------------------------------------------------------
 
 

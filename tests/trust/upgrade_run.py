@@ -319,7 +319,8 @@ class Upgrade:
         facts += [f"duban {words} took (s): {took_s:.1f}" for words, took_s in self.notes.took_s.items()]
         facts.append(f"old processes started anew: {self.notes.restarts}")
         wrongs = [f"{kind.upper()}: {'; '.join(lines[:10])}" for kind, lines in self.wrongs.items()]
-        return "\n".join([*facts, self.outcome.told(), "-- wrong --", *(wrongs or ["nothing"])])
+        facts += [f"{name}: {value}" for name, value in self.outcome.verdict.figures.items()]
+        return "\n".join([*facts, *(wrongs or ["nothing wrong"])])
 
 
 def run(

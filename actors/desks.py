@@ -78,6 +78,12 @@ class Desks:
         self._identity = self._identity or installation.get(connection, installation.IDENTITY)
         return self._identity or ""
 
+    def without_house(self, connection: Connection) -> Desk:
+        """Return the desk without the organisation, for whoever only hands on by what is decided."""
+        day = local_day(self._services.clock.now())
+        policy = policy_in_force(connection, self._services.policy, day)
+        return Desk(House(()), self._services.calendar, policy, start_on(connection, self._services))
+
     def note_terms(self, connection: Connection, desk: Desk) -> None:
         """Have everything reckoned anew if calendar or policy are not those that matters were reckoned with."""
         if desk.policy is not self._noted:

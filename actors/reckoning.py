@@ -6,7 +6,7 @@ Rules: R3 to R5. Callers: actors/steps.py, `duban matters --rebuild`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from rules.matters import Matter, Subject, SubjectKind, subject_of
 from rules.notices import Notice, event_notices, leaves_at, next_attention, once
 from store import facts, findings, notices, projection
 from store.dossiers import read_dossiers
+from store.lots import Writer
 from store.projection import SubjectRow
 
 #: subjects read, reckoned and written at a time: bounds memory, not meaning
@@ -128,25 +129,73 @@ def reckon_lot(
     fresh: Mapping[Subject, Reckoned] = MappingProxyType({}),
 ) -> None:
     """Do so with what has been read. `fresh`: what has been reckoned up to `at` already, from the facts alone."""
+    decided = decide_lot(connection, desk, lot, at, since, fresh)
+    keep(connection, decided)
+    drop(connection, decided.forgotten, decided.gone)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is to be written about some subjects."""
+
+    at: datetime
+    told: Mapping[datetime, Sequence[Notice]]  #: notices, by when they leave
+    matters: Sequence[tuple[Matter, datetime | None]]  #: each with the round in which it is looked at next
+    subjects: Sequence[SubjectRow]
+    gone: Sequence[str]  #: ids of matters that were reckoned away, or whose subject is
+    forgotten: Collection[Subject]  #: those that somebody has removed from the record
+
+
+def decide_lot(
+    connection: Connection,
+    desk: Desk,
+    lot: Lot,
+    at: datetime,
+    since: datetime,
+    fresh: Mapping[Subject, Reckoned] = MappingProxyType({}),
+) -> Decided:
+    """Return what there is to write, and write nothing."""
     outcomes = []
     for dossier in lot.dossiers:
         row = lot.rows.get(dossier.subject)
         before = lot.stored.get(dossier.subject, {})
         known = fresh.get(dossier.subject) if row is None else None
         outcomes.append((dossier, known or reckon(dossier, at, before, row.reckoned_to if row else None)))
-    _tell(connection, desk, [outcome for _, outcome in outcomes], at)
-    _save(connection, desk, outcomes, lot.stored, at, since)
-    _forget(connection, set(lot.subjects) - {dossier.subject for dossier, _ in outcomes}, lot.stored)
+    forgotten = set(lot.subjects) - {dossier.subject for dossier, _ in outcomes}
+    gone = [i for subject in forgotten for i in lot.stored.get(subject, {})]
+    for dossier, outcome in outcomes:
+        gone += [i for i in lot.stored.get(dossier.subject, {}) if i not in outcome.matters]
+    return Decided(
+        at=at,
+        told=_told(connection, desk, [outcome for _, outcome in outcomes], at),
+        matters=_with_next_rounds(connection, desk, outcomes, lot.stored, at, since),
+        subjects=[
+            SubjectRow(kind=d.subject.kind, id=d.subject.id, town=d.town, reckoned_to=at, next_reckon_at=o.next_at)
+            for d, o in outcomes
+        ],
+        gone=gone,
+        forgotten=forgotten,
+    )
 
 
-def _forget(connection: Connection, gone: set[Subject], stored: Mapping[Subject, Mapping[str, Matter]]) -> None:
-    """Drop what was known of subjects that somebody has removed from the record."""
-    projection.drop_subjects(connection, gone)
-    projection.drop_matters(connection, [i for subject in gone for i in stored.get(subject, {})])
+def keep(writer: Writer, decided: Decided) -> None:
+    """Write what is decided."""
+    for leaves, told in decided.told.items():
+        notices.decide(writer, told, decided_at=decided.at, leaves_at=leaves)
+    projection.save_matters(writer, decided.matters)
+    projection.save_subjects(writer, decided.subjects)
 
 
-def _tell(connection: Connection, desk: Desk, outcomes: Sequence[Reckoned], at: datetime) -> None:
-    """Decide the event notices of what happened; they leave at once, or in the next round (R5.8).
+def drop(connection: Connection, forgotten: Collection[Subject], gone: Sequence[str]) -> None:
+    """Drop subjects and matters that are no longer so."""
+    projection.drop_subjects(connection, forgotten)
+    projection.drop_matters(connection, gone)
+
+
+def _told(
+    connection: Connection, desk: Desk, outcomes: Sequence[Reckoned], at: datetime
+) -> Mapping[datetime, Sequence[Notice]]:
+    """Return the event notices of what happened, by when they leave: at once, or in the next round (R5.8).
 
     What happened just before the window opens and is reckoned just after waits for its round all the same.
     """
@@ -160,35 +209,24 @@ def _tell(connection: Connection, desk: Desk, outcomes: Sequence[Reckoned], at: 
         # Of the changes that a rebuild finds hardly one is told: only then is it asked when that leaves.
         if found := event_notices(h.change, h.at, people, desk):
             leaving[max(leaves_at(h.at, desk), leaves_at(at, desk))] += found
-    for leaves, told in leaving.items():
-        notices.decide(connection, once(told), decided_at=at, leaves_at=leaves)
+    return {leaves: once(told) for leaves, told in leaving.items()}
 
 
-def _save(
+def _with_next_rounds(
     connection: Connection,
     desk: Desk,
     outcomes: Sequence[tuple[Dossier, Reckoned]],
     stored: Mapping[Subject, Mapping[str, Matter]],
     at: datetime,
     since: datetime,
-) -> None:
+) -> list[tuple[Matter, datetime | None]]:
+    """Return the matters that are to be written, each with the round in which it is looked at next."""
     today = local_day(at)
     changed: list[Matter] = []
-    gone: list[str] = []
     for dossier, outcome in outcomes:
         before = stored.get(dossier.subject, {})
         # Of a live matter the next rung may move with policy or calendar, though the matter stays the same.
         changed += [m for i, m in outcome.matters.items() if before.get(i) != m or m.is_live(today)]
-        gone += [i for i in before if i not in outcome.matters]
     fired = notices.fired(connection, [m.id for m in changed if m.closed is None])
     after = max(since + timedelta(microseconds=1), midnight(desk.start_on))
-    calls = [(m, next_attention(m, fired.get(m.id, ()), after, desk)) for m in changed]
-    projection.save_matters(connection, calls)
-    projection.drop_matters(connection, gone)
-    projection.save_subjects(
-        connection,
-        [
-            SubjectRow(kind=d.subject.kind, id=d.subject.id, town=d.town, reckoned_to=at, next_reckon_at=o.next_at)
-            for d, o in outcomes
-        ],
-    )
+    return [(m, next_attention(m, fired.get(m.id, ()), after, desk)) for m in changed]

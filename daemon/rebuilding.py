@@ -1,28 +1,48 @@
 """Do the matters in the database equal a fresh reckoning of all facts?
 
+Very many subjects are shared among helpers, a process for each core. They read with connections of their own, and
+write nothing: all is written in the one transaction of the process that asked, or nothing is.
 Callers: `duban matters --rebuild`, `duban doctor`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import chain, islice
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from actors.desks import Desks
-from actors.reckoning import Lot, read_lot, reckon_lot
+from actors.reckoning import Lot, decide_lot, drop, keep, read_lot
 from actors.steps import cursor, hold_cursor
+from daemon import helpers
 from rules.dockets import Desk
 from rules.dossiers import Reckoned, reckon
 from rules.facts import local_day, midnight
 from rules.matters import Matter, Subject
 from rules.notices import next_attention
-from store import notices, projection
+from rules.offices import House
+from rules.policy import Policy
+from rules.workdays import Calendar
+from store import facts, notices, projection
+from store.engine import make_engine, reading
+from store.lots import Written, write_all
 from store.standing import subjects_in_lots
 
 LOT: Final = 2_000  #: subjects read, reckoned and written at a time: bounds memory, not meaning
+FEW: Final = 5  #: lots that are not worth the start of helpers
 SHOWN: Final = 3  #: differing fields named for one matter
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a lot of subjects came to."""
+
+    lines: Sequence[str] = ()  #: one for each matter that differs
+    written: Sequence[tuple[str, Any]] = ()  #: statements that bring them in line
+    gone: Sequence[str] = ()  #: matters to drop
+    forgotten: Sequence[Subject] = ()  #: subjects to drop
 
 
 def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> Iterator[str]:
@@ -32,16 +52,63 @@ def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> Ite
     """
     if write:
         hold_cursor(connection)
-    desk = desks.of(connection)
+    desk = desks.without_house(connection)
     at = cursor(connection, desk)
-    for subjects in subjects_in_lots(connection, LOT):
-        lot = read_lot(connection, desk, subjects)
-        fresh = {dossier.subject: reckon(dossier, at) for dossier in lot.dossiers}
-        differing = _differing(connection, desk, lot, fresh, at)
-        if write and differing:
-            reckon_lot(connection, desk, _part(lot, differing), at, at, fresh)
-        for lines in differing.values():
-            yield from lines
+    lots = subjects_in_lots(connection, LOT)
+    few = list(islice(lots, FEW))
+    count = helpers.cores() if len(few) == FEW else 1
+    if count > 1:
+        url = connection.engine.url.render_as_string(hide_password=False)
+        terms = Terms(url, desk.calendar, desk.policy, desk.start_on, at, write)
+        found = helpers.shared(chain(few, lots), prepare, terms, count)
+    else:
+        desk = desks.of(connection)
+        found = (compare(connection, desk, lot, at, write=write) for lot in chain(few, lots))
+    for compared in found:
+        write_all(connection, compared.written)
+        drop(connection, compared.forgotten, compared.gone)
+        yield from compared.lines
+
+
+def compare(connection: Connection, desk: Desk, subjects: Sequence[Subject], at: datetime, *, write: bool) -> Compared:
+    """Return in what some subjects differ, and with `write` also what brings them in line; nothing is written."""
+    lot = read_lot(connection, desk, subjects)
+    fresh = {dossier.subject: reckon(dossier, at) for dossier in lot.dossiers}
+    differing = _differing(connection, desk, lot, fresh, at)
+    lines = [line for lines in differing.values() for line in lines]
+    if not (write and differing):
+        return Compared(lines)
+    decided = decide_lot(connection, desk, _part(lot, differing), at, at, fresh)
+    written = Written(connection.dialect)
+    keep(written, decided)
+    return Compared(lines, written.statements, decided.gone, list(decided.forgotten))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """By what a helper decides, so that it decides as the process that asked would."""
+
+    url: str = field(repr=False)  #: with its password
+    calendar: Calendar
+    policy: Policy
+    start_on: date
+    at: datetime
+    write: bool
+
+
+def prepare(terms: Terms) -> Callable[[Sequence[Subject]], Compared]:
+    """Return what a helper does with each lot. It reads the organisation once, but of the deputies those it needs."""
+    engine = make_engine(terms.url)
+    with reading(engine) as connection:
+        offices, contacts, grids = (facts.load(connection, table) for table in ("offices", "contacts", "grids"))
+        house = House(offices, contacts, grids, facts.DeputiesOnRecord(engine))
+    desk = Desk(house, terms.calendar, terms.policy, terms.start_on)
+
+    def work(subjects: Sequence[Subject]) -> Compared:
+        with reading(engine) as connection:
+            return compare(connection, desk, subjects, terms.at, write=terms.write)
+
+    return work
 
 
 def _part(lot: Lot, subjects: Mapping[Subject, object]) -> Lot:

@@ -58,12 +58,13 @@ def explained(err: Exception) -> tuple[str, int]:
     from daemon.accounts import NotDone
     from daemon.backups import BadBackup
     from daemon.explaining import NoSuchMatter
+    from daemon.helpers import HelperLost
     from daemon.processes import NoBroker, WrongClock
     from store.migrating import InUse, NotBack, WrongSchema
 
     if isinstance(err, (WrongSettings, WrongClock, NoBroker, NotBack, NotDone, NoSuchMatter, BadBackup)):
         return str(err), BAD_INPUT
-    if isinstance(err, (WrongSchema, InUse)):
+    if isinstance(err, (WrongSchema, InUse, HelperLost)):
         return str(err), OUT_OF_REACH
     if isinstance(err, OSError) and err.strerror:
         return f"{err.filename or 'a file'}: {err.strerror}; name another place, or mend the rights", BAD_INPUT

@@ -4,7 +4,7 @@ Rules: R2, R3.4 (stations and grids), R5.5. Callers: all rules, intake's checks,
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,18 +83,18 @@ class House:
         offices: Iterable[Office],
         contacts: Iterable[Contact] = (),
         grids: Iterable[Grid] = (),
-        deputies: Iterable[Deputy] = (),
+        deputies: Iterable[Deputy] | Mapping[str, Deputy] = (),
     ) -> None:
-        """Index the rows, in the record's order."""
+        """Index the rows, in the record's order; `deputies` may be such an index already, one that looks them up."""
         self.offices = {office.id: office for office in offices}
         self.grids = {grid.id: grid for grid in grids}
-        self.deputies = {deputy.id: deputy for deputy in deputies}
+        self.deputies = deputies if isinstance(deputies, Mapping) else {deputy.id: deputy for deputy in deputies}
         self.contacts = tuple(contacts)
         self.directors = self._only(OfficeKind.DIRECTORS)
         self.municipal = self._only(OfficeKind.MUNICIPAL)
         self._ancestors = {office: tuple(self._climb(office)) for office in self.offices}
-        self._people = {f"deputy:{deputy.id}": _person(deputy) for deputy in self.deputies.values()}
-        self._people |= {f"contact:{contact.id}": _person(contact) for contact in self.contacts}
+        #: the contacts, and those of the deputies who have been asked for: a country has millions
+        self._people = {f"contact:{contact.id}": _person(contact) for contact in self.contacts}
         self._staff = self._staff_by_office()
         self._central = self._central_by_town()
         self._chains: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -148,7 +148,11 @@ class House:
 
     def person(self, person: str) -> Person | None:
         """Return the person with an id such as `deputy:D1`, or None if there is none."""
-        return self._people.get(person)
+        found = self._people.get(person)
+        kind, _, ident = person.partition(":")
+        if found is None and kind == "deputy" and (deputy := self.deputies.get(ident)) is not None:
+            found = self._people[person] = _person(deputy)
+        return found
 
     def route(self, responsible: str, town: str) -> Route:
         """Return who gets a notice meant for `responsible`: they, or the nearest office above with somebody (R2.4)."""
@@ -161,7 +165,7 @@ class House:
     def _find_route(self, responsible: str, town: str) -> Route:
         kind, _, ident = responsible.partition(":")
         if kind == "deputy":
-            person = self._people.get(responsible)
+            person = self.person(responsible)
             own: tuple[Person, ...] = (person,) if person and person.channels else ()
         else:
             own = self.staff(ident)

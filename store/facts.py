@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, Final, get_args, get_type_hints
 
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import Connection, Engine, Select, and_, bindparam, or_, select
 from sqlalchemy.sql.expression import ColumnElement
 
 from rules.facts import (
@@ -31,6 +31,7 @@ from rules.facts import (
     Visit,
 )
 from rules.matters import SubjectKind
+from store.engine import reading
 from store.many import is_one_of
 from store.schema import FACTS, KEYS, NO_SEQ
 from store.upserts import Cells, Tally, put_rows
@@ -150,6 +151,31 @@ def load_house(connection: Connection) -> tuple[list[Office], list[Contact], lis
         list(load(connection, "grids")),
         list(load(connection, "deputies")),
     )
+
+
+class DeputiesOnRecord(Mapping[str, Deputy]):
+    """The deputies, each looked up when somebody asks for it: where there are millions, and few are asked for."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Look nobody up yet."""
+        self._engine = engine
+
+    def __getitem__(self, ident: str) -> Deputy:
+        """Return the deputy with this id; KeyError if there is none."""
+        with reading(self._engine) as connection:
+            found: list[Deputy] = list(_having(connection, "deputies", "id", [ident]))
+        if not found:
+            raise KeyError(ident)
+        return found[0]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield all ids."""
+        with reading(self._engine) as connection:
+            return iter(ids(connection, "deputies"))
+
+    def __len__(self) -> int:
+        """Count them."""
+        return sum(1 for _ in self)
 
 
 def is_empty(connection: Connection) -> bool:

@@ -4,9 +4,9 @@ PostgreSQL takes a whole lot as one JSON value in one statement, SQLite's driver
 that SQLAlchemy does for a single row. The rows of a lot have the same columns. Callers: store/.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 from sqlalchemy import (
@@ -34,6 +34,37 @@ from store.types import Words
 LOT: Final = 5_000
 Rows = Sequence[Mapping[str, Any]]
 
+
+class Writer(Protocol):
+    """Whatever takes statements: a connection, or a list of what another process is to write."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Of which database the statements are."""
+
+    def exec_driver_sql(self, statement: str, parameters: Any, /) -> Any:
+        """Run a statement, or keep it."""
+
+
+class Written:
+    """What would be written, as it goes to the process that has the transaction."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Begin with nothing."""
+        self.dialect = dialect
+        self.statements: list[tuple[str, Any]] = []
+
+    def exec_driver_sql(self, statement: str, parameters: Any, /) -> None:
+        """Keep a statement."""
+        self.statements.append((statement, parameters))
+
+
+def write_all(connection: Connection, statements: Iterable[tuple[str, Any]]) -> None:
+    """Write what has been kept."""
+    for statement, parameters in statements:
+        connection.exec_driver_sql(statement, parameters)
+
+
 TYPES: Final = (
     (Boolean, "boolean"),
     (Integer, "integer"),
@@ -44,26 +75,26 @@ TYPES: Final = (
 )
 
 
-def insert_lot(connection: Connection, table: Table, rows: Rows) -> None:
+def insert_lot(writer: Writer, table: Table, rows: Rows) -> None:
     """Insert the rows whose key is not there yet."""
     if rows:
-        statement = _inserting(table, tuple(rows[0]), connection.dialect.name)
-        _run(connection, f"{statement} ON CONFLICT DO NOTHING", table, rows)
+        statement = _inserting(table, tuple(rows[0]), writer.dialect.name)
+        _run(writer, f"{statement} ON CONFLICT DO NOTHING", table, rows)
 
 
-def upsert_lot(connection: Connection, table: Table, rows: Rows) -> None:
+def upsert_lot(writer: Writer, table: Table, rows: Rows) -> None:
     """Insert rows, or put them in place of those with the same primary key."""
     if rows:
         keys = [column.name for column in table.primary_key]
         values = ", ".join(f"{name} = excluded.{name}" for name in rows[0] if name not in keys)
-        statement = _inserting(table, tuple(rows[0]), connection.dialect.name)
-        _run(connection, f"{statement} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {values}", table, rows)
+        statement = _inserting(table, tuple(rows[0]), writer.dialect.name)
+        _run(writer, f"{statement} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {values}", table, rows)
 
 
-def update_lot(connection: Connection, table: Table, key: str, rows: Rows) -> None:
+def update_lot(writer: Writer, table: Table, key: str, rows: Rows) -> None:
     """Set the other columns of the rows that have these keys."""
     if rows:
-        _run(connection, _updating(table, key, tuple(rows[0]), connection.dialect.name), table, rows)
+        _run(writer, _updating(table, key, tuple(rows[0]), writer.dialect.name), table, rows)
 
 
 class EachOf:
@@ -120,10 +151,10 @@ def _type(kind: TypeEngine[Any]) -> str:
     return next((name for known, name in TYPES if isinstance(plain, known)), "text")
 
 
-def _run(connection: Connection, statement: str, table: Table, rows: Rows) -> None:
-    as_parameters = _tuples if connection.dialect.name == "sqlite" else _json
+def _run(writer: Writer, statement: str, table: Table, rows: Rows) -> None:
+    as_parameters = _tuples if writer.dialect.name == "sqlite" else _json
     for start in range(0, len(rows), LOT):
-        connection.exec_driver_sql(statement, as_parameters(table, rows[start : start + LOT], connection.dialect))
+        writer.exec_driver_sql(statement, as_parameters(table, rows[start : start + LOT], writer.dialect))
 
 
 def _json(table: Table, rows: Rows, dialect: Dialect) -> tuple[str]:

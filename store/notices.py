@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, select, update
 from rules.deliveries import NOT_LEFT
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict
-from store.lots import insert_lot, update_lot
+from store.lots import Writer, insert_lot, update_lot
 from store.many import is_one_of
 from store.schema import messages, notices, rungs
 
@@ -48,10 +48,10 @@ class NoticeRow:
 COLUMNS: Final = tuple(notices.c[f.name] for f in fields(NoticeRow))
 
 
-def decide(connection: Connection, decided: Iterable[Notice], decided_at: datetime, leaves_at: datetime) -> None:
+def decide(writer: Writer, decided: Iterable[Notice], decided_at: datetime, leaves_at: datetime) -> None:
     """Record what was decided and waits; a notice whose key was decided before is passed over for ever (R5.6)."""
     waits = {"leaves_at": leaves_at, "state": "waiting", "message": None}
-    insert_lot(connection, notices, [_row(notice, decided_at) | waits for notice in decided])
+    insert_lot(writer, notices, [_row(notice, decided_at) | waits for notice in decided])
 
 
 def decide_leaving(

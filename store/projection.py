@@ -17,7 +17,7 @@ from rules.digests import Counts
 from rules.facts import VisitKind
 from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind, subject_of
 from store.facts import MATTERS_OF
-from store.lots import update_lot, upsert_lot
+from store.lots import Writer, update_lot, upsert_lot
 from store.many import is_one_of
 from store.schema import matters, stale, subjects
 from store.upserts import upsert
@@ -146,9 +146,9 @@ def subject_rows(connection: Connection, wanted: Iterable[Subject]) -> dict[Subj
     return found
 
 
-def save_subjects(connection: Connection, rows: Iterable[SubjectRow]) -> None:
+def save_subjects(writer: Writer, rows: Iterable[SubjectRow]) -> None:
     """Note how far subjects have been reckoned."""
-    upsert_lot(connection, subjects, [{f.name: getattr(row, f.name) for f in fields(row)} for row in rows])
+    upsert_lot(writer, subjects, [{f.name: getattr(row, f.name) for f in fields(row)} for row in rows])
 
 
 def drop_subjects(connection: Connection, gone: Iterable[Subject]) -> None:
@@ -199,10 +199,10 @@ def _matter(row: Sequence[Any]) -> Matter:
     return Matter(**values, reckoned=Reckoning(Measure(measure), *how), holds=holds)
 
 
-def save_matters(connection: Connection, changed: Iterable[tuple[Matter, datetime | None]]) -> None:
+def save_matters(writer: Writer, changed: Iterable[tuple[Matter, datetime | None]]) -> None:
     """Put matters, with the instant of their next rung, in place of what was known."""
     rows = [_row(matter, at) for matter, at in changed]
-    upsert_lot(connection, matters, rows)
+    upsert_lot(writer, matters, rows)
 
 
 _DROP_MATTERS: Final = delete(matters).where(is_one_of(matters.c.id, "ids"))

@@ -174,3 +174,12 @@ def test_acknowledgements_are_the_same_however_many_lie_between_those_asked_for(
     facts.upsert(connection, "acknowledgements", [word, *others])
     for wanted in (["J1", "J2"], ["J2"], ["J0", "J2", *(f"J{number}" for number in range(30, 45))]):
         assert facts.acknowledgements_of(connection, SubjectKind.PROJECT, wanted) == [word]
+
+
+def test_a_deputy_is_looked_up_when_asked_for(engine):
+    with engine.begin() as connection:
+        save(connection, FULL)
+    deputies = facts.DeputiesOnRecord(engine)
+    assert {ident: deputies[ident] for ident in deputies} == {deputy.id: deputy for deputy in FULL.deputies}
+    assert len(deputies) == len(FULL.deputies)
+    assert deputies.get("nobody") is None

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from actors.steps import CURSOR
+from daemon import helpers, rebuilding
 from daemon.rebuilding import rebuild_matters
 from store import installation, projection
 from tests.actors.installations import Installation
@@ -126,3 +127,33 @@ def test_no_step_is_taken_while_a_rebuild_writes(postgres_engine, write, outcome
         before = installation.get(step, CURSOR)
         with outcome:
             assert installation.swap(step, CURSOR, before, before)
+
+
+@pytest.fixture
+def helped(monkeypatch):
+    """Two helpers, though there are but few subjects."""
+    monkeypatch.setattr(rebuilding, "LOT", 1)
+    monkeypatch.setattr(rebuilding, "FEW", 2)
+    monkeypatch.setattr(helpers, "cores", lambda: 2)
+
+
+def test_helpers_find_and_mend_what_one_process_does(duban, helped):
+    healthy = matters(duban)
+    duban.sql("UPDATE matters SET town = 'T2' WHERE kind <> 'visit'")
+    duban.sql("UPDATE matters SET id = 'visit:S7:2026-03', subject = 'S7' WHERE id = 'visit:S1:2026-03'")
+    broken = duban.dump()
+    found = rebuild(duban)
+    assert {line.partition(":")[0] for line in found} == {"visit", "petition", "milestone", "inspection"}
+    assert duban.dump() == broken, "a check changes nothing"
+    assert rebuild(duban, write=True) == found
+    assert matters(duban) == healthy
+    assert rebuild(duban) == []
+
+
+def test_a_rebuild_of_which_one_helper_fails_changes_nothing(duban, helped):
+    duban.sql("DELETE FROM matters WHERE kind <> 'visit'")
+    duban.sql("UPDATE matters SET cause = 'no cause' WHERE kind = 'visit'")
+    broken = duban.dump()
+    with pytest.raises(ValueError, match="'no cause' is not a valid Cause"):
+        rebuild(duban, write=True)
+    assert duban.dump() == broken

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Final
 
@@ -24,6 +25,7 @@ from store import facts, findings, notices, projection
 from store.dossiers import read_dossiers
 from store.lots import Writer
 from store.projection import SubjectRow
+from store.standing import subjects_in_lots
 
 #: subjects read, reckoned and written at a time: bounds memory, not meaning
 BATCH: Final = 500
@@ -38,36 +40,32 @@ def reckon_changes(connection: Connection, desks: Desks, desk: Desk, at: datetim
 
     Running twice is harmless: the second finds nothing to do.
     """
+    changed = _changed(connection, at)
+    if projection.take_house(connection):
+        note_changed_house(connection)
+        for _ in changed:  # their marks are taken before any of them is read; then everything is reckoned, once
+            pass
+        desk, changed = desks.of(connection), subjects_in_lots(connection, BATCH)
     reckoned = 0
-    # What is marked from now on belongs to the next step: where facts keep coming, this one would never end.
-    for stale in _stale_lots(connection):
-        subjects = _subjects(connection, stale, at)
-        if any(mark.kind == "house" for mark in stale):
-            desk = desks.of(connection)
-        for batch in batches(subjects):
-            reckoned += reckon_subjects(connection, desk, batch, at, since)
-    for due in projection.subjects_due(connection, at, BATCH):
-        reckoned += reckon_subjects(connection, desk, due, at, since)
+    for lot in chain(changed, projection.subjects_due(connection, at, BATCH)):
+        reckon_subjects(connection, desk, lot, at, since)
+        reckoned += len(lot)
     return reckoned, desk
 
 
-def _stale_lots(connection: Connection) -> Iterator[list[projection.Stale]]:
-    """Take the marks lot by lot, each but once."""
+def _changed(connection: Connection, at: datetime) -> Iterator[list[Subject]]:
+    """Take the marks, each but once, and yield the seats, petitions and projects that they concern."""
+    # What is marked from now on belongs to the next step: where facts keep coming, this one would never end.
     stale = projection.take_stale(connection, BATCH)
     while stale:
-        yield stale
+        yield from _batches(_subjects(connection, stale, at))
         stale = projection.take_stale(connection, BATCH, stale[-1]) if len(stale) == BATCH else []
 
 
-def batches(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
-    """Part the subjects into lots that fit memory."""
-    batch: list[Subject] = []
-    for subject in subjects:
-        batch.append(subject)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
+def _batches(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
+    """Part the subjects into lots that fit memory: a deputy may have more than one seat."""
+    remaining = iter(subjects)
+    while batch := list(islice(remaining, BATCH)):
         yield batch
 
 
@@ -82,17 +80,8 @@ def _subjects(connection: Connection, stale: Sequence[projection.Stale], at: dat
             found.add(subject_of(matter))
         except ValueError as err:  # written by another program: it must not stop the others
             findings.note(connection, "record", f"acknowledgement:{matter}", str(err), at)
-    if "house" in by_kind:
-        note_changed_house(connection)
-        return found | all_subjects(connection)
     seats = facts.seats_of_deputies(connection, by_kind["deputy"])
     return found | {Subject(SubjectKind.SEAT, seat.id) for seat in seats}
-
-
-def all_subjects(connection: Connection) -> set[Subject]:
-    """Return every seat, petition and project on record."""
-    tables = {SubjectKind.SEAT: "seats", SubjectKind.PETITION: "petitions", SubjectKind.PROJECT: "projects"}
-    return {Subject(kind, i) for kind, table in tables.items() for i in facts.ids(connection, table)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Stale(NamedTuple):
 
 
 FIRST: Final = Stale("", "")  #: before all marks
+HOUSE: Final = "house"  #: the mark of the organisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class SubjectRow:
 
 _SOME_STALE: Final = (
     select(stale.c.kind, stale.c.id)
-    .where(tuple_(stale.c.kind, stale.c.id) > tuple_(bindparam("kind"), bindparam("id")))
+    .where(tuple_(stale.c.kind, stale.c.id) > tuple_(bindparam("kind"), bindparam("id")), stale.c.kind != HOUSE)
     .order_by(stale.c.kind, stale.c.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -66,6 +67,10 @@ _TAKE_STALE: Final = (
     .where(tuple_(stale.c.kind, stale.c.id).in_(select(_SOME_STALE.c.kind, _SOME_STALE.c.id)))
     .returning(stale.c.kind, stale.c.id)
 )
+_SOME_HOUSE: Final = (
+    select(stale.c.kind).where(stale.c.kind == HOUSE).with_for_update(skip_locked=True).cte("some_house")
+)
+_TAKE_HOUSE: Final = delete(stale).where(stale.c.kind.in_(select(_SOME_HOUSE.c.kind))).returning(stale.c.kind)
 _ANY_STALE: Final = select(stale.c.kind).limit(1)
 _STALE: Final = select(stale.c.kind, stale.c.id).where(is_one_of(stale.c.id, "ids"))
 _LAGGING: Final = select(subjects.c.kind, subjects.c.id).where(
@@ -75,7 +80,7 @@ _MOVING: Final = union_all(_STALE, _LAGGING)
 
 
 def take_stale(connection: Connection, limit: int, after: Stale = FIRST) -> list[Stale]:
-    """Remove some of the marks behind `after`, and return them in their order.
+    """Remove some of the marks behind `after`, but that of the organisation, and return them in their order.
 
     Whoever changes such a fact meanwhile waits for this transaction, and then marks it again. A mark that another
     transaction is just setting is left for later.
@@ -85,9 +90,14 @@ def take_stale(connection: Connection, limit: int, after: Stale = FIRST) -> list
     return sorted(Stale(*row) for row in connection.execute(_TAKE_STALE, values))
 
 
+def take_house(connection: Connection) -> bool:
+    """Remove the mark of the organisation, by which everything must be reckoned anew; False if there is none."""
+    return connection.execute(_TAKE_HOUSE).first() is not None
+
+
 def mark_all_stale(connection: Connection) -> None:
     """Have every subject reckoned anew."""
-    upsert(connection, stale, [{"kind": "house", "id": "", "mark": 1}])
+    upsert(connection, stale, [{"kind": HOUSE, "id": "", "mark": 1}])
 
 
 def any_stale(connection: Connection) -> bool:
@@ -104,7 +114,7 @@ def stale_among(connection: Connection, wanted: Mapping[str, str], known_by: dat
     ids = sorted({ident for of in marks.values() for _, ident in of} | {""})
     query, values = (_STALE, {"ids": ids}) if known_by is None else (_MOVING, {"ids": ids, "known_by": known_by})
     found = {(kind, ident) for kind, ident in connection.execute(query, values)}
-    return {ident for ident, of in marks.items() if ("house", "") in found or not found.isdisjoint(of)}
+    return {ident for ident, of in marks.items() if (HOUSE, "") in found or not found.isdisjoint(of)}
 
 
 def _marks_of(matter: str, responsible: str) -> list[tuple[str, str]]:

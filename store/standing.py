@@ -1,6 +1,6 @@
-"""Which subjects are there, on record or with matters that are kept?
+"""Which subjects are there, on record, reckoned before, or with matters that are kept?
 
-In lots in the order of their ids, so that a country's fit memory. Caller: daemon/rebuilding.py.
+In lots in the order of their ids, so that a country's fit memory. Callers: actors/reckoning.py, daemon/rebuilding.py.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, select, union
 
 from rules.matters import Subject, SubjectKind
 from store.facts import MATTERS_OF
-from store.schema import FACTS, matters
+from store.schema import FACTS, matters, subjects
 
 TABLES: Final = {SubjectKind.SEAT: "seats", SubjectKind.PETITION: "petitions", SubjectKind.PROJECT: "projects"}
 
@@ -33,6 +33,8 @@ def _after(kind: SubjectKind) -> Select[Any]:
     for name in MATTERS_OF[kind]:
         of_kind = select(matters.c.subject.label("id")).distinct().where(matters.c.kind == name)
         found.append(of_kind.where(matters.c.subject > bindparam("after")).order_by(matters.c.subject))
+    known = subjects.c.id
+    found.append(select(known.label("id")).where(subjects.c.kind == kind, known > bindparam("after")).order_by(known))
     some = [select(query.limit(bindparam("most")).subquery().c.id) for query in found]
     ids = union(*some).subquery()
     return select(ids.c.id).order_by(ids.c.id).limit(bindparam("most"))

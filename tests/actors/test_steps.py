@@ -390,6 +390,18 @@ def test_a_step_ends_though_facts_keep_coming(duban, monkeypatch):
         assert projection.any_stale(connection)
 
 
+def test_a_change_of_the_organisation_has_each_subject_reckoned_once_whatever_else_is_marked(early):
+    early.keep(record(petitions=(petition(),)))
+    early.run("03-10 16:00")
+    early.sql("INSERT INTO stale (kind, id, mark) VALUES ('house', '', 1), ('petition', 'P1', 1), ('deputy', 'DA', 1)")
+    known = {("seat", "S1"), ("petition", "P1")}
+    with early.engine.begin() as connection:
+        assert {tuple(row) for row in connection.execute(text("SELECT kind, id FROM subjects"))} == known
+    assert early.wake("03-10 16:01").reckoned == len(known)
+    with early.engine.begin() as connection:
+        assert not projection.any_stale(connection)
+
+
 def test_a_fact_removed_by_another_program_is_reckoned_at_the_next_step(duban):
     duban.keep(record(visits=(visit("03-10", "V1"), visit("03-11", "G1"))))
     duban.run("03-25 16:00")

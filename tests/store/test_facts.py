@@ -12,6 +12,7 @@ from rules.matters import SubjectKind
 from rules.policy import Policy
 from store import facts, projection
 from store.facts import BATCH, Tally
+from store.schema import stale
 from tests.oracle.records import write_random_record
 from tests.store.rows import FULL, SPARE, at, event
 from tests.store.saving import save
@@ -41,7 +42,7 @@ def test_what_is_written_is_read_back(connection, table):
 @pytest.mark.parametrize("table", TABLES)
 def test_writing_the_same_again_changes_nothing_and_marks_nothing(connection, table):
     save(connection, FULL)
-    projection.take_stale(connection, 100)
+    connection.execute(stale.delete())
     rows = getattr(FULL, table)
     assert facts.upsert(connection, table, rows) == Tally(added=0, changed=0, same=len(rows))
     assert not projection.any_stale(connection)

@@ -181,21 +181,22 @@ class Clockwork:
         In a drill time may run fast: without the wait the next fact would overtake a message on its way.
         """
         self._bells.ring_step(plan)
-        self._wait(lambda connection: cursor(connection, self._desks.of(connection)) >= plan.at, plan.at)
+        self._wait(lambda connection: cursor(connection, self._desks.of(connection)) >= plan.at, is_step=True)
         if self._services.clock.is_drill:
             self._wait(lambda connection: not outbox.is_busy(connection, self._services.clock.now()))
 
-    def _wait(self, is_done: Callable[[Connection], bool], step: datetime | None = None) -> None:
+    def _wait(self, is_done: Callable[[Connection], bool], *, is_step: bool = False) -> None:
         """Wait until something is done by whoever does it, or until it is time to ring again.
 
-        `step`: it is done, too, when the database tells that this one is taken.
+        `is_step`: or until the database tells that a step is taken. It may be another than ours, whose bell came late;
+        ours then found the cursor moved, and did nothing: it is time to look again.
         """
         give_up = time.monotonic() + STEP_S
         pause = POLL_S
         while not self._stopping.is_set() and time.monotonic() < give_up:
-            if self._ear is None or step is None:
+            if self._ear is None or not is_step:
                 self._stopping.wait(pause)
-            elif self._hears_of(step, self._ear):
+            elif self._hears_of_step(self._ear):
                 return
             with reading(self._services.engine) as connection:
                 if is_done(connection):
@@ -203,13 +204,13 @@ class Clockwork:
             self._sweep()
             pause = min(pause * 1.25, MOST_POLL_S)
 
-    def _hears_of(self, step: datetime, ear: Ear) -> bool:
+    def _hears_of_step(self, ear: Ear) -> bool:
         """Wait a moment for word of a step; a changed fact of which word comes meanwhile is looked at after it."""
         until = time.monotonic() + MOST_POLL_S
         while (left := until - time.monotonic()) > 0:
             told = ear.wait(left)
             self._is_rung |= told.fact
-            if told.step is not None and told.step >= step:
+            if told.step is not None:
                 return True
         return False
 

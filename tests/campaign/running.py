@@ -34,6 +34,7 @@ SPARE_S: Final = 60.0
 #: asked of duban's tables only to know when to stop waiting, and how long a claim lasts
 UNSETTLED: Final = text(
     "SELECT (SELECT count(*) FROM messages WHERE state IN ('due', 'sending', 'unknown')) + (SELECT count(*) FROM stale)"
+    " + (SELECT count(*) FROM subjects WHERE next_reckon_at <= clock_timestamp())"
     " + (SELECT count(*) FROM notices WHERE state = 'waiting' AND leaves_at <= clock_timestamp())"
     " + (SELECT count(*) FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL)"
 )

@@ -2,10 +2,13 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from daemon.clockwork import Clockwork
 from daemon.listening import Ear, Told, ear_of
 from rules.facts import Office
 from store import facts
@@ -67,6 +70,24 @@ def test_of_several_steps_the_last_is_told_beside_the_facts(ear, postgres_engine
         more = ear.wait(60)
         assert more, told
         told = Told(fact=told.fact or more.fact, step=max(filter(None, (told.step, more.step)), default=None))
+
+
+def test_the_clock_looks_again_after_any_step_and_at_a_fact_that_came_before_it(postgres_engine):  # noqa: F811
+    services: Any = SimpleNamespace(engine=postgres_engine, clock=SimpleNamespace(is_drill=True))
+    nothing: Any = None
+    clockwork = Clockwork(services, nothing, nothing)
+    ear = clockwork._ear
+    assert ear is not None
+    try:
+        assert not clockwork._hears_of_step(ear)
+        change(postgres_engine)
+        while not clockwork._is_rung:
+            assert not clockwork._hears_of_step(ear)
+        with postgres_engine.begin() as connection:
+            tell_step(connection, NOON)
+        assert any(clockwork._hears_of_step(ear) for _ in range(100))
+    finally:
+        ear.close()
 
 
 def test_a_connection_that_broke_is_replaced(ear, postgres_engine):  # noqa: F811

@@ -19,11 +19,9 @@ from actors import watching
 from actors.claiming import BATCH
 from actors.desks import Desks
 from actors.sending import Sender
-from actors.settling import ask_about_silent, follow_up, settle_unknown
+from actors.settling import settle_what_waits
 from actors.steps import Plan, is_called_for, take_step
 from config.services import Services
-from store import outbox
-from store.engine import reading
 
 #: bells rung at once for what is due; each rings on while there is more
 MOST_BELLS: Final = 8
@@ -116,14 +114,10 @@ def hang_bells(services: Services, desks: Desks, broker: dramatiq.Broker, watch:
     def sweep() -> None:
         """Settle what dead senders had claimed, follow up what did not arrive, and ring for what is due.
 
-        Running twice only looks twice. A failure leaves the work to the next sweep.
+        Running twice only looks twice. A failure leaves the work to the next sweep. Where nothing waits, as in most
+        sweeps, it only reads.
         """
-        settle_unknown(services, desks)
-        follow_up(services, desks)
-        ask_about_silent(services)
-        with reading(services.engine) as connection:
-            due = outbox.count_claimable(connection, services.clock.now(), MOST_BELLS * BATCH)
-        bells.ring_send(due)
+        bells.ring_send(settle_what_waits(services, desks, MOST_BELLS * BATCH))
 
     def watch_over() -> None:
         """Look whether everything has fired that should have. Running twice is harmless: a day is watched once."""

@@ -56,7 +56,9 @@ def letters_of(
             message.subject, message.body or "", message.html, _attachments(connection, message)
         )
     carrying = [message for message in messages if message.kind == "notices"]
-    rows = notices.in_messages(connection, {m.id: m.instead_of for m in carrying}) if carrying else {}
+    if not carrying:
+        return letters
+    rows = notices.in_messages(connection, {m.id: m.instead_of for m in carrying})
     every = [row for of_message in rows.values() for row in of_message]
     # In this order: a step that commits in between has taken its marks away, and left the matters as they are now.
     known_by = None if services.clock.is_drill else now

@@ -21,8 +21,9 @@ from rules.dockets import Desk
 from rules.facts import Channel
 from rules.notices import leaves_at
 from store import findings, notices, outbox, outcomes
+from store.engine import reading
 from store.outbox import Message, New
-from store.outcomes import Settled, Unknown
+from store.outcomes import Settled, Unknown, Waiting
 
 LOOKED_INTO: Final = 50  #: unknown outcomes in one sweep
 FOLLOWED: Final = 200
@@ -35,6 +36,26 @@ A_DAY: Final = timedelta(days=1)
 RARELY: Final = timedelta(hours=6)
 
 log = structlog.get_logger()
+
+
+def settle_what_waits(services: Services, desks: Desks, most: int) -> int:
+    """Do what there is to do for a sweep, and return how many messages are due, up to `most`."""
+    waits = _look(services, most)
+    if waits.unknown:
+        settle_unknown(services, desks)
+    if waits.unknown or waits.unfollowed:
+        follow_up(services, desks)
+    if waits.silent:
+        ask_about_silent(services)
+    return _look(services, most).due if waits.is_anything else waits.due
+
+
+def _look(services: Services, most: int) -> Waiting:
+    now = services.clock.now()
+    silent_at = [g.name for g in services.gateways.values() if g.when_unknown is WhenUnknown.ASK_LATER]
+    with reading(services.engine) as connection:
+        lease_now = services.lease_now(connection)
+        return outcomes.waiting(connection, now, lease_now, silent_at, now - SILENT_FOR, most)
 
 
 def settle_unknown(services: Services, desks: Desks) -> None:

@@ -23,13 +23,12 @@ from rules.dockets import Desk
 from rules.facts import SHANGHAI, local_day, midnight
 from rules.ladders import round_at
 from rules.notices import leaves_at
-from store import installation, leases, notices, projection
+from store import installation, leases
+from store.ahead import CURSOR, Ahead
 from store.triggers import tell_step
 
-CURSOR: Final = "cursor"  #: the instant up to which all is done
-AHEAD: Final = timedelta(
-    seconds=60
-)  #: of the database's clock; beyond it a clock is not believed, see daemon/clock_guard.py
+#: of the database's clock; beyond it a clock is not believed, see daemon/clock_guard.py
+AHEAD: Final = timedelta(seconds=60)
 ROUND: Final = "round"  #: job of the slots in which rounds are held
 
 log = structlog.get_logger()
@@ -71,8 +70,11 @@ def is_called_for(desk: Desk, plan: Plan, now: datetime) -> bool:
 
 def cursor(connection: Connection, desk: Desk) -> datetime:
     """Return the instant up to which all is done; on a new installation, just before its first day."""
-    text = installation.get(connection, CURSOR)
-    return datetime.fromisoformat(text) if text else midnight(desk.start_on) - timedelta(microseconds=1)
+    return _since(installation.get(connection, CURSOR), desk)
+
+
+def _since(cursor: str | None, desk: Desk) -> datetime:
+    return datetime.fromisoformat(cursor) if cursor else midnight(desk.start_on) - timedelta(microseconds=1)
 
 
 def hold_cursor(connection: Connection) -> None:
@@ -121,7 +123,7 @@ def _move_cursor(connection: Connection, before: datetime, at: datetime) -> bool
 
 
 def plan_next(
-    connection: Connection, desk: Desk, now: datetime, *, was_down: bool = False, lags_s: float | None = None
+    ahead: Ahead, desk: Desk, now: datetime, *, was_down: bool = False, lags_s: float | None = None
 ) -> Plan | None:
     """Return the next step that is due by `now`, or None if nothing is.
 
@@ -130,30 +132,25 @@ def plan_next(
     window; otherwise they wait for the next of their kind (R5.2, R7.2). A clock that lags behind (`lags_s`, None for
     a drill) takes what it has missed together too, up to the next digests or round.
     """
-    since = cursor(connection, desk)
+    since = _since(ahead.cursor, desk)
     digest, round_ = (_next_slot(desk, since, at) for at in (desk.policy.digest_at, desk.policy.notify_at))
     if was_down and now > since:
         in_window = leaves_at(now, desk) == now
         return Plan(now, in_window and digest <= now, in_window and _was_missed_today(desk, since, now))
-    looked = (*_looked(connection), digest, round_)
-    at = max(min(instant for instant in looked if instant), since)
+    waiting = (ahead.reckon_at, ahead.leaves_at, digest, round_)
+    at = max(min(instant for instant in waiting if instant), since)
     if lags_s is not None and now - at > timedelta(seconds=lags_s):
         at = min(now, digest, round_)
     if at <= now:
         return Plan(at, at == digest, at == round_)
-    return Plan(max(now, since)) if projection.any_stale(connection) else None
+    return Plan(max(now, since)) if ahead.is_stale else None
 
 
-def next_instant(connection: Connection, desk: Desk) -> datetime:
+def next_instant(ahead: Ahead, desk: Desk) -> datetime:
     """Return when something is due next, as far as is known now."""
-    since = cursor(connection, desk)
+    since = _since(ahead.cursor, desk)
     slots = (_next_slot(desk, since, at) for at in (desk.policy.digest_at, desk.policy.notify_at))
-    return min(instant for instant in (*_looked(connection), *slots) if instant)
-
-
-def _looked(connection: Connection) -> tuple[datetime | None, datetime | None]:
-    """Return when a subject must be reckoned anew, and when a notice that waits leaves; two looks at an index."""
-    return projection.next_reckon_at(connection), notices.next_leaving(connection)
+    return min(instant for instant in (ahead.reckon_at, ahead.leaves_at, *slots) if instant)
 
 
 def _next_slot(desk: Desk, since: datetime, at: time) -> datetime:

@@ -21,6 +21,7 @@ from bench.results import Goal, Row
 from bench.town import database, fill, open_town
 from config.services import Services
 from daemon.logs import log_plainly
+from store.ahead import look_ahead
 from store.engine import reading
 
 SIZES: Final = {
@@ -96,8 +97,9 @@ def _settle(services: Services) -> None:
 def _look(services: Services, desks: Desks) -> None:
     with reading(services.engine) as connection:
         desk = desks.of(connection)
-        assert plan_next(connection, desk, services.clock.now()) is None
-        next_instant(connection, desk)
+        ahead = look_ahead(connection)
+        assert plan_next(ahead, desk, services.clock.now()) is None
+        next_instant(ahead, desk)
 
 
 def _best(act: Callable[[], None]) -> float:

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from sqlalchemy import delete
 
-from actors.steps import CURSOR
 from bench.measuring import Measured, duban, measure, python, show
 from bench.town import database
 from rules.facts import SHANGHAI, Contact, Deputy, Grid, Leave, Office, Row, Seat, Visit
 from store import facts, installation
+from store.ahead import CURSOR
 from store.engine import make_engine
 from store.migrating import migrate
 from store.schema import stale

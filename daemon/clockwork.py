@@ -17,13 +17,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from actors.bells import Bells
 from actors.desks import Desks
-from actors.steps import CURSOR, Plan, cursor, next_instant, plan_next
+from actors.steps import Plan, cursor, next_instant, plan_next
 from actors.watching import is_time_to_watch
 from config.services import Services
 from daemon import watchdog
 from daemon.clock_guard import CLOCK, ClockGuard
 from daemon.listening import Ear, ear_of
-from store import findings, installation, leases, outbox
+from store import findings, leases, outbox
+from store.ahead import look_ahead
 from store.engine import reading
 
 LOOK_S: Final = 0.1  #: longest wait between two looks, in real seconds
@@ -98,9 +99,10 @@ class Clockwork:
             desk = self._desks.of(connection)
             now = self._services.clock.now()
             lags_s = None if self._services.clock.is_drill else LAG_S
-            plan = plan_next(connection, desk, now, was_down=was_down, lags_s=lags_s)
+            ahead = look_ahead(connection)
+            plan = plan_next(ahead, desk, now, was_down=was_down, lags_s=lags_s)
             watches = not self._services.clock.is_drill and is_time_to_watch(connection, desk, now)
-            pause = self._until(next_instant(connection, desk)) if plan is None else 0.0
+            pause = self._until(next_instant(ahead, desk)) if plan is None else 0.0
         self._looked = time.monotonic()
         watchdog.tell(watchdog.ALIVE)
         if plan is not None:
@@ -115,7 +117,7 @@ class Clockwork:
             return 0.0
         # Marks of a long import that has not committed stay: looking again and again would not take them.
         with reading(self._services.engine) as connection:
-            return self._until(next_instant(connection, self._desks.of(connection)))
+            return self._until(next_instant(look_ahead(connection), self._desks.of(connection)))
 
     def _has_lease(self) -> bool:
         """Take or renew the lease, now and then; a daemon that is alone needs none."""
@@ -146,9 +148,8 @@ class Clockwork:
             return not self._is_in_doubt
         self._guarded = time.monotonic()
         with reading(self._services.engine) as connection:
-            held = outbox.held_because(connection) or ""
-            done_to = installation.get(connection, CURSOR)
-            known = datetime.fromisoformat(done_to) if done_to else None
+            ahead = look_ahead(connection)
+            held, known = ahead.held or "", datetime.fromisoformat(ahead.cursor) if ahead.cursor else None
             doubt = self._guard.doubt(known, self._services.lease_now(connection))
         if self._is_in_doubt and not held.startswith(CLOCK):
             self._is_in_doubt = False

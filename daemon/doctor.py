@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from actors.bells import embedded_broker, hang_bells, redis_broker
 from actors.calendar_watch import missing_year
 from actors.desks import Desks
-from actors.steps import CURSOR
 from config.letterhead import wording_of
 from config.services import Services, open_services
 from config.settings import Settings
@@ -28,6 +27,7 @@ from rules.matters import Cause, Matter, MatterKind
 from rules.notices import Notice, Verdict
 from rules.offices import Person
 from store import facts, gateways, installation, migrating, outbox
+from store.ahead import CURSOR
 
 #: a clock that stands further behind what is done has jumped back
 BACK: Final = timedelta(minutes=2)

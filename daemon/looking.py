@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from actors.desks import Desks
-from actors.steps import CURSOR
 from config.drill import Drill, DrillClock
 from config.services import SQLITE, Services, open_services
 from daemon.processes import CLOCK, POLICY
 from rules.facts import SHANGHAI, local_day
 from rules.policy import Policy
 from store import findings, installation, migrating, notices, outbox, projection
+from store.ahead import CURSOR
 from store.notices import Told
 from store.projection import Listed
 

@@ -26,6 +26,7 @@ from daemon.view import StepLog, draw, look
 from rules.facts import SHANGHAI, Record
 from rules.policy import Arrivals, Policy
 from store import facts, installation
+from store.ahead import look_ahead
 from store.engine import reading
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _started(services: Services, clock: DrillClock) -> DrillClock:
     with services.engine.begin() as connection:
         desk = desks.of(connection)
         begins = max(clock.begins, cursor(connection, desk))
-        plan = plan_next(connection, desk, begins, was_down=True) or Plan(begins)
+        plan = plan_next(look_ahead(connection), desk, begins, was_down=True) or Plan(begins)
     take_step(services, desks, plan)
     return DrillClock(Drill(begins, clock.speed))
 

@@ -22,6 +22,7 @@ from rules.digests import Counts
 from rules.dockets import Desk
 from rules.facts import SHANGHAI, Channel, OfficeKind, local_day
 from store import outbox, projection, sandbox
+from store.ahead import look_ahead
 from store.sandbox import Kept
 
 PHONES: Final = 3
@@ -107,7 +108,7 @@ def look(connection: Connection, desk: Desk, now: datetime, speed: float, steps:
         phones=named(sandbox.latest(connection, Channel.SMS, PHONES)),
         mails=named(sandbox.latest(connection, Channel.EMAIL, MAILS)),
         steps=list(steps.lines),
-        coming=next_instant(connection, desk),
+        coming=next_instant(look_ahead(connection), desk),
     )
 
 

@@ -25,10 +25,10 @@ _TAKE: Final = (
 def take(connection: Connection, name: str, holder: str, now: datetime, for_s: float) -> bool:
     """Take or renew a lease; False if another holds it. `now`: by the database's clock."""
     expires = now + timedelta(seconds=for_s)
-    if insert_one(connection, leases, {"name": name, "holder": holder, "token": 1, "expires": expires}):
-        return True
     values = {"of": name, "by": holder, "now": now, "until": expires}
-    return connection.execute(_TAKE, values).rowcount == 1
+    if connection.execute(_TAKE, values).rowcount == 1:
+        return True
+    return insert_one(connection, leases, {"name": name, "holder": holder, "token": 1, "expires": expires})
 
 
 def give_back(connection: Connection, name: str, holder: str) -> None:

@@ -131,19 +131,12 @@ _WAITS: Final = and_(notices.c.state == "waiting", notices.c.leaves_at <= bindpa
 _LEAVING: Final = (
     select(*COLUMNS).where(_WAITS, notices.c.id > bindparam("after")).order_by(notices.c.id).limit(bindparam("most"))
 )
-_NEXT_LEAVING: Final = select(func.min(notices.c.leaves_at)).where(notices.c.state == "waiting")
 _PUT_OFF: Final = update(notices).where(_WAITS).values(leaves_at=bindparam("later"))
 
 
 def leaving(connection: Connection, at: datetime, limit: int, after: int = 0) -> list[NoticeRow]:
     """Return notices whose time to leave has come, by number, from behind `after` on."""
     return _rows(connection, _LEAVING, at=at, after=after, most=limit)
-
-
-def next_leaving(connection: Connection) -> datetime | None:
-    """Return when the next notice that waits is to leave."""
-    found: datetime | None = connection.execute(_NEXT_LEAVING).scalar()
-    return found
 
 
 def put_off_all(connection: Connection, at: datetime, leaves_at: datetime) -> None:

@@ -185,7 +185,7 @@ def seal(connection: Connection, words: Sequence[dict[str, Any]]) -> None:
 
 
 _SOME_DUE: Final = select(messages.c.id).where(_IS_DUE).limit(bindparam("most"))
-_COUNT_DUE: Final = select(func.count()).select_from(_SOME_DUE.subquery())
+COUNT_DUE: Final = select(func.count()).select_from(_SOME_DUE.subquery())
 _NEXT_TRY: Final = select(func.min(messages.c.try_at)).where(messages.c.state == State.DUE)
 _BUSY: Final = select(messages.c.id).where(or_(_IS_DUE, messages.c.state == State.SENDING)).limit(1)
 
@@ -197,7 +197,7 @@ def has_claimable(connection: Connection, now: datetime) -> bool:
 
 def count_claimable(connection: Connection, now: datetime, limit: int) -> int:
     """Return how many messages are due and unclaimed, up to `limit`."""
-    return connection.execute(_COUNT_DUE, {"now": now, "most": limit}).scalar_one()
+    return connection.execute(COUNT_DUE, {"now": now, "most": limit}).scalar_one()
 
 
 def next_try(connection: Connection) -> datetime | None:

@@ -10,12 +10,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, String, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Integer, String, and_, bindparam, case, exists, func, or_, select, update
 
 from rules.deliveries import NEXT, Report, State, Status, before
 from store.lots import EachOf, insert_lot
 from store.many import is_one_of
-from store.outbox import COLUMNS, Message
+from store.outbox import COLUMNS, COUNT_DUE, Message
 from store.schema import NOT_FOLLOWED, messages
 from store.schema_service import attempts
 from store.types import UtcDateTime
@@ -292,6 +292,21 @@ def ids_at(connection: Connection, gateway: str, person: str) -> frozenset[str]:
     return frozenset(connection.execute(query).scalars())
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What there is to do for a sweep."""
+
+    unknown: bool  #: an outcome that nobody knows is to be looked into, a dead process's claim among them
+    unfollowed: bool  #: a message did not arrive, and nobody has drawn the consequences
+    silent: bool  #: a gateway is to be asked what became of a message
+    due: int  #: messages that are due and unclaimed
+
+    @property
+    def is_anything(self) -> bool:
+        """Whether anything but messages waits."""
+        return self.unknown or self.unfollowed or self.silent
+
+
 _TRIED: Final = (
     select(attempts.c.message, func.count())
     .where(is_one_of(attempts.c.message, "of"))
@@ -301,13 +316,36 @@ _TRIED: Final = (
 _HAVE_LEFT: Final = select(attempts.c.message).where(
     is_one_of(attempts.c.message, "of"), attempts.c.outcome == "accepted"
 )
-_SILENT: Final = (
+_ARE_SILENT: Final = (
     select(attempts.c.provider_id)
-    .where(attempts.c.gateway == bindparam("gateway"), attempts.c.status == "accepted")
+    .where(attempts.c.status == "accepted")
     .where(attempts.c.ended_at < bindparam("since"), attempts.c.provider_id.is_not(None))
-    .order_by(attempts.c.ended_at)
-    .limit(bindparam("most"))
 )
+_SILENT: Final = (
+    _ARE_SILENT.where(attempts.c.gateway == bindparam("gateway")).order_by(attempts.c.ended_at).limit(bindparam("most"))
+)
+
+
+_IS_STRANDED: Final = and_(messages.c.state == State.SENDING, messages.c.claimed_until < bindparam("lease_now"))
+_IS_TO_ASK: Final = and_(messages.c.state == State.UNKNOWN, messages.c.try_at <= bindparam("now"))
+_WAITING: Final = select(
+    or_(exists(select(messages.c.id).where(_IS_STRANDED)), exists(select(messages.c.id).where(_IS_TO_ASK))),
+    exists(select(messages.c.id).where(NOT_FOLLOWED)),
+    exists(_ARE_SILENT.where(is_one_of(attempts.c.gateway, "gateways"))),
+    COUNT_DUE.scalar_subquery(),
+)
+
+
+def waiting(
+    connection: Connection, now: datetime, lease_now: datetime, gateways: Sequence[str], since: datetime, most: int
+) -> Waiting:
+    """Return what there is to do for a sweep, in one look at indexes.
+
+    `lease_now`: by the database's clock. `gateways`: those that are asked about messages of which they have told
+    nothing since `since`. `most`: so many messages due are counted.
+    """
+    values = {"now": now, "lease_now": lease_now, "gateways": list(gateways), "since": since, "most": most}
+    return Waiting(*connection.execute(_WAITING, values).one())
 
 
 def tried(connection: Connection, of: Sequence[int]) -> dict[int, int]:

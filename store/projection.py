@@ -125,7 +125,6 @@ def _marks_of(matter: str, responsible: str) -> list[tuple[str, str]]:
 
 
 _SUBJECTS_DUE: Final = select(subjects.c.kind, subjects.c.id).where(subjects.c.next_reckon_at <= bindparam("at"))
-_NEXT_RECKON_AT: Final = select(func.min(subjects.c.next_reckon_at))
 _SUBJECTS: Final = select(subjects).where(subjects.c.kind == bindparam("kind"), is_one_of(subjects.c.id, "ids"))
 
 
@@ -137,12 +136,6 @@ def subjects_due(connection: Connection, at: datetime, size: int) -> Iterator[li
     """
     for lot in connection.execute(_SUBJECTS_DUE, {"at": at}, execution_options={"yield_per": size}).partitions():
         yield [Subject(SubjectKind(kind), ident) for kind, ident in lot]
-
-
-def next_reckon_at(connection: Connection) -> datetime | None:
-    """Return when the next subject must be looked at."""
-    found: datetime | None = connection.execute(_NEXT_RECKON_AT).scalar()
-    return found
 
 
 def subject_rows(connection: Connection, wanted: Iterable[Subject]) -> dict[Subject, SubjectRow]:

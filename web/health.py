@@ -24,12 +24,12 @@ from rules.dockets import Desk
 from rules.facts import SHANGHAI, local_day, midnight
 from rules.ladders import round_at
 from store import installation, migrating, outbox, vitals
+from store.ahead import CURSOR
 from store.engine import reading
 from web.metrics import metrics
 from web.sessions import in_real_time
 
 #: as actors/steps.py names it: the instant up to which all is done
-CURSOR: Final = "cursor"
 LATE: Final = timedelta(minutes=10)
 BROKER_TIMEOUT_S: Final = 2.0
 

@@ -20,12 +20,12 @@ from starlette.responses import PlainTextResponse, Response
 from config.services import Services
 from rules.facts import local_day
 from store import gateways, installation, leases, outbox, replies, vitals
+from store.ahead import CURSOR
 from store.engine import reading
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 #: as actors/steps.py names them
 ROUND: Final = "round"
-CURSOR: Final = "cursor"
 
 log = structlog.get_logger()
 

@@ -21,6 +21,7 @@ from rules.facts import Channel, Record, midnight
 from rules.policy import Policy
 from rules.workdays import Calendar
 from store import digests, notices, sandbox
+from store.ahead import look_ahead
 from store.notices import Told
 from store.sandbox import Kept
 from store.schema import messages, metadata
@@ -91,7 +92,7 @@ class Installation:
     def plan(self, *, was_down: bool = False) -> Plan | None:
         """Return the step that is due now."""
         with self.engine.begin() as connection:
-            return plan_next(connection, self.desks.of(connection), self.clock.now(), was_down=was_down)
+            return plan_next(look_ahead(connection), self.desks.of(connection), self.clock.now(), was_down=was_down)
 
     def take(self, plan: Plan, *, sends: bool = True) -> Done | None:
         """Take a step, and send at once what leaves."""
@@ -122,7 +123,7 @@ class Installation:
                 steps += 1
                 continue
             with self.engine.begin() as connection:
-                coming = next_instant(connection, self.desks.of(connection))
+                coming = next_instant(look_ahead(connection), self.desks.of(connection))
             if coming > until:
                 break
             self.clock.instant = coming

@@ -23,6 +23,7 @@ from rules.matters import MatterKind
 from rules.policy import Policy
 from rules.workdays import ONE_DAY
 from store import digests, notices, outbox, projection
+from store.ahead import look_ahead
 from tests.actors.installations import Installation
 from tests.oracle.records import write_random_record
 from tests.oracle.test_oracle_cases import arguments
@@ -206,7 +207,7 @@ def test_the_clock_and_the_workers_of_an_embedded_broker_tell_the_same(engine, c
 
 def _is_over(engine, desks, ends: datetime) -> bool:
     with engine.begin() as connection:
-        coming = next_instant(connection, desks.of(connection))
+        coming = next_instant(look_ahead(connection), desks.of(connection))
         return coming > ends and not outbox.is_busy(connection, ends)
 
 

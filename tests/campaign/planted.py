@@ -250,7 +250,7 @@ PLANTED: Final[dict[str, Fault]] = {
     "no-sweep": Fault(
         "nobody looks after what the dead had claimed",
         replace(DEADLY, points=("claimed", "called")),
-        lambda: put(actors.bells, "settle_unknown", lambda *_: None),
+        lambda: put(actors.settling, "settle_unknown", lambda *_: None),
     ),
     "hold-ignored": Fault(
         "`duban hold` is not heeded",

@@ -21,6 +21,7 @@ from config import services as services_module
 from config.drill import Drill, DrillClock, parse_drill
 from config.services import Services, open_services
 from daemon.cli import main
+from store.ahead import look_ahead
 from store.engine import make_engine
 
 CASES: Final = Path(__file__).parents[1] / "cases"
@@ -127,7 +128,7 @@ def _take_steps(services: Services, end: datetime) -> None:
     sender = Sender(services, desks)
     while True:
         with services.engine.begin() as connection:
-            plan = plan_next(connection, desks.of(connection), end)
+            plan = plan_next(look_ahead(connection), desks.of(connection), end)
         if plan is None:
             return
         services.clock = DrillClock(Drill(plan.at, 1e-6))

@@ -11,6 +11,7 @@ from rules.ladders import Fired
 from rules.notices import Notice, Verdict
 from rules.offices import Person
 from store import digests, findings, installation, notices, outbox, sandbox
+from store.ahead import look_ahead
 from store.outbox import New
 from store.schema import EXPLAINED, messages
 from tests.store.matters import matter
@@ -105,14 +106,14 @@ def test_what_leaves_at_once_is_in_its_message_and_the_rest_waits_or_is_kept(con
 
 
 def test_a_notice_waits_until_it_leaves(connection):
-    assert notices.next_leaving(connection) is None
+    assert look_ahead(connection).leaves_at is None
     decide(connection, notice("overdue"), leaves=NOW + HOUR)
     decide(connection, notice("remind-2"), leaves=NOW + 2 * HOUR)
-    assert notices.next_leaving(connection) == NOW + HOUR
+    assert look_ahead(connection).leaves_at == NOW + HOUR
     assert leaving(connection, NOW) == []
     assert leaving(connection, NOW + HOUR) == ["overdue"]
     notices.put_off_all(connection, NOW + HOUR, NOW + 3 * HOUR)
-    assert notices.next_leaving(connection) == NOW + 2 * HOUR
+    assert look_ahead(connection).leaves_at == NOW + 2 * HOUR
     assert leaving(connection, NOW + 2 * HOUR) == ["remind-2"]
     assert leaving(connection, NOW + 3 * HOUR) == ["overdue", "remind-2"]
 
@@ -127,7 +128,7 @@ def test_some_notices_are_put_off_and_no_others(connection):
     first, second = (row.id for row in sorted(rows(connection), key=lambda row: row.id))
     notices.put_off(connection, [first], NOW + HOUR)
     assert [row.id for row in notices.leaving(connection, NOW, 9)] == [second]
-    assert notices.next_leaving(connection) == NOW
+    assert look_ahead(connection).leaves_at == NOW
 
 
 def test_what_found_nobody_is_kept_and_not_tried_again(connection):

@@ -12,6 +12,7 @@ from rules.matters import Matter, Status, Subject, SubjectKind
 from rules.offices import House
 from rules.policy import Policy
 from store import projection
+from store.ahead import look_ahead
 from store.projection import SubjectRow
 from store.schema import stale
 from tests.store.matters import FULL, TODAY, matter, random_matters
@@ -171,7 +172,7 @@ def test_a_subject_is_due_from_the_instant_at_which_it_changes(connection):
     projection.save_subjects(connection, rows)
     known = [Subject(row.kind, row.id) for row in rows]
     assert projection.subject_rows(connection, [*known, petition("PX")]) == dict(zip(known, rows, strict=True))
-    assert projection.next_reckon_at(connection) == NINE
+    assert look_ahead(connection).reckon_at == NINE
     assert flat(projection.subjects_due(connection, NINE - timedelta(microseconds=1), 9)) == []
     assert flat(projection.subjects_due(connection, NINE, 9)) == known[:1]
     projection.save_subjects(connection, [replace(rows[0], reckoned_to=NINE, next_reckon_at=None)])

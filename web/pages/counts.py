@@ -11,11 +11,11 @@ from threading import Lock
 from typing import Any, Final, TypeVar
 
 from store import installation
+from store.ahead import CURSOR
 from web.pages.frame import Look
 
 T = TypeVar("T")
 
-CURSOR: Final = "cursor"
 KEEPS: Final = timedelta(seconds=30)
 MOST_KEPT: Final = 200
 

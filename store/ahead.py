@@ -1,0 +1,43 @@
+"""How far has the clock come, and what waits for it? One question, since it is asked at each look.
+
+Callers: actors/steps.py, daemon/clockwork.py.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, exists, func, select
+
+from store.outbox import HELD
+from store.schema import installation, notices, stale, subjects
+
+CURSOR: Final = "cursor"  #: key of the instant up to which all is done
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What waits for the clock."""
+
+    cursor: str | None  #: the instant up to which all is done; None: the clock never ran
+    reckon_at: datetime | None  #: when a subject must be reckoned anew
+    leaves_at: datetime | None  #: when a notice that waits is to leave
+    is_stale: bool  #: whether a changed fact is marked
+    held: str | None  #: why all sending is held; None or empty: it is not
+
+
+_CURSOR, _HELD = (select(installation.c.value).where(installation.c.key == key) for key in (CURSOR, HELD))
+_RECKON_AT: Final = select(func.min(subjects.c.next_reckon_at))
+_LEAVES_AT: Final = select(func.min(notices.c.leaves_at)).where(notices.c.state == "waiting")
+_AHEAD: Final = select(
+    _CURSOR.scalar_subquery(),
+    _RECKON_AT.scalar_subquery(),
+    _LEAVES_AT.scalar_subquery(),
+    exists(select(stale.c.kind)),
+    _HELD.scalar_subquery(),
+)
+
+
+def look_ahead(connection: Connection) -> Ahead:
+    """Return what waits for the clock: looks at indexes alone."""
+    return Ahead(*connection.execute(_AHEAD).one())

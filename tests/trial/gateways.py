@@ -57,6 +57,7 @@ class Provider:
         self.ledger: list[Taken] = []
         self.by_id: dict[str, Taken] = {}
         self.by_address: dict[str, list[Taken]] = defaultdict(list)
+        self.repeated: set[int] = set()  #: e-mails of which a copy came
         self.copies: dict[int, list[str]] = defaultdict(list)  #: texts of an e-mail, by message
         self.out_until: dict[str, datetime] = {}  #: by channel, when an outage ends
         self.delivered: set[int] = set()  #: messages of which the arrival has been told, and the word was committed
@@ -76,6 +77,7 @@ class Provider:
         if outgoing.channel == Channel.EMAIL:
             self.copies[outgoing.message].append(outgoing.text)
             if len(self.copies[outgoing.message]) > 1:
+                self.repeated.add(outgoing.message)
                 return  # the same Message-ID: the mailbox shows one
         lag = LAG_S * self.chance.next("lag", now) if self.strikes("list lags", provider_id) else 0.0
         taken = Taken(now, now + timedelta(seconds=lag), provider_id, outgoing)

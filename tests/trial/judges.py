@@ -15,12 +15,10 @@ from actors.desks import Desks
 from channels.gateway import Outgoing
 from daemon.clock_guard import TOLERATED
 from replay.simulate import run_record
-from rules.dockets import Desk
 from rules.dossiers import reckon
 from rules.facts import SHANGHAI, Channel, Record, local_day
 from rules.matters import Matter, Subject, subject_of
 from rules.notices import ALWAYS, is_in_window, rungs_left
-from rules.offices import House
 from store import audit, facts, notices, projection
 from store.dossiers import read_dossiers
 from store.engine import reading
@@ -32,6 +30,7 @@ GIVEN_UP: Final = timedelta(hours=3)  #: an unknown outcome is a task for the op
 #: from the claim to the last call that it allows
 IN_FLIGHT: Final = timedelta(seconds=1.5)
 NOTICED: Final = timedelta(minutes=1)  #: a clock that was set wrong is noticed by then
+HOUSE: Final = ("house", "")  #: the file of the organisation
 RANK: Final = {"remind": 0, "overdue": 1, "climb": 2, "event": 3}
 
 
@@ -40,8 +39,6 @@ class Judge:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        #: windows do not hang on the house
-        self.timetable = Desk(House([], [], [], []), world.calendar, world.load.policy, world.load.first)
         self.desks = Desks(world.services_of(world.web, plain=True))
         self.seen_attempt = 0
         self.seen_taken = 0
@@ -57,8 +54,11 @@ class Judge:
         self.accepted = 0
         self.asked = 0
         self.cursor = world.hub.now
-        self._truth: dict[Subject, tuple[datetime | None, int, dict[str, Matter]]] = {}
-        self.edits = 0  #: of facts, begun
+        self._truth: dict[Subject, tuple[datetime | None, tuple[Any, ...], dict[str, Matter]]] = {}
+        self.edits: Counter[tuple[str, str]] = Counter()  #: of facts, by file, begun
+        self.deputy_of = {seat.id: seat.deputy for seat in world.load.record.seats}
+        self.seen_notice = self.seen_digest = self.seen_rung = 0
+        self.keys: set[tuple[Any, ...]] = set()  #: of notices
         self.levers = 0  #: of which whoever pulled them knows
         world.on_commit = self.committed
         world.provider.on_call = self.called
@@ -71,14 +71,14 @@ class Judge:
     def committed(self, process: Process) -> None:
         """Judge the claims that this commit made, on the facts that were committed by then."""
         rows = self.world.raw.execute(
-            "SELECT a.rowid, a.id, m.id, m.kind, m.person, m.channel, m.instead_of, m.at, m.day FROM attempts a "
+            "SELECT a.rowid, a.id, m.id, m.kind, m.person, m.channel, m.instead_of, m.at FROM attempts a "
             "JOIN messages m ON m.id = a.message WHERE a.rowid > ? ORDER BY a.rowid",
             (self.seen_attempt,),
         ).fetchall()
         self._judge_cursor()
-        for rowid, attempt, message, kind, person, channel, instead_of, at, _day in rows:
-            self.seen_attempt = rowid
-            self._judge_claim(attempt, message, kind, person, channel, instead_of, at)
+        if rows:
+            self.seen_attempt = rows[-1][0]
+            self._judge_claims([row[1:] for row in rows])
 
     def _judge_cursor(self) -> None:
         found = self.world.raw.execute("SELECT value FROM installation WHERE key = 'cursor'").fetchone()
@@ -87,36 +87,43 @@ class Judge:
             self.wrong("cursor", f"it went back from {self.cursor} to {cursor}")
         self.cursor = cursor
 
-    def _judge_claim(
-        self, attempt: str, message: int, kind: str, person: str, channel: str, instead_of: int | None, at: str
-    ) -> None:
+    def _judge_claims(self, rows: list[tuple[Any, ...]]) -> None:
+        """Judge what one claim took; rows: attempt, message, kind, person, channel, instead_of, at."""
         world = self.world
         now = world.clock_now()
-        self.claims[attempt] = world.hub.now
-        self.claim_day[attempt] = local_day(now)
+        held = world.raw.execute("SELECT value FROM installation WHERE key = 'held'").fetchone()
+        is_wrong = abs(world.offset) > TOLERATED and world.hub.now - world.set_wrong_at > NOTICED
         with reading(world.engine) as connection:
             desk = self.desks.of(connection)
-            if held := connection.execute(text("SELECT value FROM installation WHERE key = 'held'")).scalar():
-                self.wrong("held", f"message {message} was claimed while sending was held: {held}")
-            is_wrong = abs(world.offset) > TOLERATED and world.hub.now - world.set_wrong_at > NOTICED
-            if is_wrong and world.can_doubt_clock():
-                self.wrong("clock", f"message {message} was claimed while the clock was {world.offset} off")
-            meant = datetime.fromisoformat(f"{at}+00:00")
-            if not is_in_window(now, desk) and not (not is_in_window(meant, desk) and meant <= now < meant + SLA / 2):
-                self.wrong("window", f"message {message} was claimed at {now.astimezone(SHANGHAI)}")
-            self._judge_address(connection, desk, message, kind, person, channel)
-            if kind == "notices":
-                self._judge_items(connection, desk, message, instead_of, now)
+            carrying = {row[1]: row[5] for row in rows if row[2] == "notices"}
+            items = notices.in_messages(connection, carrying) if carrying else {}
+            for attempt, message, kind, person, channel, instead_of, at in rows:
+                self.claims[attempt] = world.hub.now
+                self.claim_day[attempt] = local_day(now)
+                if held and held[0]:
+                    self.wrong("held", f"message {message} was claimed while sending was held: {held[0]}")
+                if is_wrong and world.can_doubt_clock():
+                    self.wrong("clock", f"message {message} was claimed while the clock was {world.offset} off")
+                self._judge_hour(message, _instant(at), now)
+                self._judge_address(desk, message, kind, person, channel)
+                if kind == "notices":
+                    self._judge_items(connection, desk, message, instead_of, items.get(message, []), now)
 
-    def _judge_address(self, connection: Any, desk: Any, message: int, kind: str, person: str, channel: str) -> None:
+    def _judge_hour(self, message: int, meant: datetime, now: datetime) -> None:
+        desk = self.world.timetable
+        if not is_in_window(now, desk) and not (not is_in_window(meant, desk) and meant <= now < meant + SLA / 2):
+            self.wrong("window", f"message {message} was claimed at {now.astimezone(SHANGHAI)}")
+
+    def _judge_address(self, desk: Any, message: int, kind: str, person: str, channel: str) -> None:
         found = desk.house.person(person) if kind != "operator" else None
         address = found and (found.mobile if channel == Channel.SMS else found.email)
-        query = text("SELECT at FROM optouts WHERE channel = :channel AND address = :address")
-        if address and connection.execute(query, {"channel": channel, "address": address}).scalar():
+        query = "SELECT at FROM optouts WHERE channel = ? AND address = ?"
+        if address and self.world.raw.execute(query, (channel, address)).fetchone():
             self.wrong("opted out", f"message {message} was claimed for {person}, who wants no more")
 
-    def _judge_items(self, connection: Any, desk: Any, message: int, instead_of: int | None, now: datetime) -> None:
-        rows = notices.in_messages(connection, {message: instead_of}).get(message, [])
+    def _judge_items(
+        self, connection: Any, desk: Any, message: int, instead_of: int | None, rows: list[Any], now: datetime
+    ) -> None:
         if not rows:
             self.wrong("stale", f"message {message} was claimed, and nothing in it holds")
         today = local_day(now)
@@ -146,11 +153,17 @@ class Judge:
     def truth(self, connection: Any, desk: Any, subject: Subject, now: datetime) -> dict[str, Matter]:
         """Return the matters of a subject by its facts alone; they are kept until a fact or time changes them."""
         known = self._truth.get(subject)
-        if known is None or known[1] != self.edits or (known[0] is not None and known[0] <= now):
+        files = (HOUSE, tuple(map(str, subject)), ("deputy", self.deputy_of.get(subject.id, "")))
+        by = (self.world.offset, *(self.edits[file] for file in files))
+        if known is None or known[1] != by or (known[0] is not None and known[0] <= now):
             outcome = next((reckon(d, now) for d in read_dossiers(connection, desk, [subject])), None)
-            known = (outcome.next_at, self.edits, outcome.matters) if outcome else (None, self.edits, {})
+            known = (outcome.next_at, by, outcome.matters) if outcome else (None, by, {})
             self._truth[subject] = known
         return known[2]
+
+    def edited(self, *files: tuple[str, str]) -> None:
+        """Note that facts of some files are being changed."""
+        self.edits.update(files)
 
     def called(self, outgoing: Outgoing) -> None:
         """Judge a call that is about to be made: the last look at what it carries is fresh."""
@@ -169,7 +182,7 @@ class Judge:
         self._judge_pace()
 
     def look_daily(self) -> None:
-        """Look at all that is not judged as it happens."""
+        """Look at all that is new and is not judged as it happens."""
         self._judge_digests()
         self._judge_notices()
         self._judge_ladders()
@@ -237,29 +250,35 @@ class Judge:
         return not (held and held[0])
 
     def _window_opened(self, now: datetime) -> datetime | None:
-        if not is_in_window(now, self.timetable):
+        if not is_in_window(now, self.world.timetable):
             return None
-        begins = self.timetable.policy.send_window.begins
+        begins = self.world.timetable.policy.send_window.begins
         return datetime.combine(local_day(now), begins, SHANGHAI)
 
     def _judge_digests(self) -> None:
         rows = self.world.raw.execute(
             "SELECT m.id, count(d.message) FROM messages m LEFT JOIN digests d ON d.message = m.id "
-            "WHERE m.kind = 'digest' GROUP BY m.id HAVING count(d.message) <> 1"
+            "WHERE m.kind = 'digest' AND m.id > ? GROUP BY m.id",
+            (self.seen_digest,),
         )
         for message, count in rows:
-            self.wrong("digest", f"message {message} carries {count} digests")
-        for message, texts in self.world.provider.copies.items():
-            if len(set(texts)) > 1 and self._kind(message) != "notices":
+            self.seen_digest = max(self.seen_digest, message)
+            if count != 1:
+                self.wrong("digest", f"message {message} carries {count} digests")
+        for message in self.world.provider.repeated:
+            if len(set(self.world.provider.copies[message])) > 1 and self._kind(message) != "notices":
                 self.wrong("digest", f"e-mail {message} left with two bodies")
 
     def _judge_notices(self) -> None:
         rows = self.world.raw.execute(
-            "SELECT matter, due, rung, to_person, channel, count(*) FROM notices GROUP BY 1, 2, 3, 4, 5 "
-            "HAVING count(*) > 1"
+            "SELECT id, matter, due, rung, to_person, channel FROM notices WHERE id > ? ORDER BY id",
+            (self.seen_notice,),
         )
-        for *key, count in rows:
-            self.wrong("once", f"notice {key} was decided {count} times")
+        for ident, *key in rows:
+            self.seen_notice = ident
+            if tuple(key) in self.keys:
+                self.wrong("once", f"notice {key} was decided twice")
+            self.keys.add(tuple(key))
         rows = self.world.raw.execute(
             "SELECT instead_of, count(*) FROM messages WHERE instead_of IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
         )
@@ -269,8 +288,14 @@ class Judge:
     def _judge_ladders(self) -> None:
         """Rungs fire in their order: reminders, overdue, climb-1, climb-2; none before the one under it."""
         ladders: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-        for matter, due, rung, fired in self.world.raw.execute("SELECT matter, due, rung, fired_at FROM rungs"):
-            ladders[matter, due][rung] = fired
+        rows = self.world.raw.execute(
+            "SELECT rowid, matter, due, rung, fired_at FROM rungs WHERE (matter, due) IN "
+            "(SELECT matter, due FROM rungs WHERE rowid > ?)",
+            (self.seen_rung,),
+        )
+        for rowid, matter, due, rung, fired_at in rows.fetchall():
+            self.seen_rung = max(self.seen_rung, rowid)
+            ladders[matter, due][rung] = fired_at
         for (matter, due), fired in ladders.items():
             in_order = sorted(fired, key=lambda rung: (*_rank(rung), fired[rung]))
             times = [fired[rung] for rung in in_order]
@@ -284,7 +309,9 @@ class Judge:
 
     def end(self, *, is_exact: bool) -> None:
         """Judge what has come to rest: nothing is left over, and all is as the facts say."""
-        self.look_daily()
+        self.seen_notice = self.seen_digest = self.seen_rung = 0
+        self.keys.clear()
+        self.look_daily()  # at everything again: what is on record may have been changed
         self._judge_rest()
         self._judge_rows()
         self._judge_audit()

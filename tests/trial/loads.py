@@ -103,7 +103,8 @@ def part(record: Record, share: float) -> Record:
     seats, projects = some(record.seats), some(record.projects)
     kept = {"deputy": {s.deputy for s in seats}, "project": {p.id for p in projects}}
     origins = {p.petition for p in projects if p.petition}
-    petitions = [p for p in record.petitions if p in set(some(record.petitions)) or p.id in origins]
+    taken = {petition.id for petition in some(record.petitions)}
+    petitions = [p for p in record.petitions if p.id in taken or p.id in origins]
     kept["petition"] = {p.id for p in petitions}
     subjects = {("seat", s.id) for s in seats} | {(k, i) for k in ("petition", "project") for i in kept[k]}
     new = {"seats": seats, "projects": projects, "petitions": petitions}
@@ -146,7 +147,7 @@ def whose(table: str, row: Any) -> tuple[str, str]:
             return "petition", row.petition
         case "projects":
             return "project", row.id
-        case "project_events":
+        case "milestones" | "project_events":
             return "project", row.project
     kind, ident = subject_of(row.matter)
     return str(kind), ident

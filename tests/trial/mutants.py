@@ -186,7 +186,7 @@ def instead_again_and_again(stack: ExitStack) -> None:
 
 def not_followed_up(stack: ExitStack) -> None:
     """What did not arrive is left at that."""
-    _patch(stack, bells, "follow_up", lambda *_: None)
+    _patch(stack, settling, "follow_up", lambda *_: None)
 
 
 def digest_remade(stack: ExitStack) -> None:

@@ -19,8 +19,8 @@ from rules.facts import Channel, PetitionEvent, PetitionEventKind, Record, Row, 
 from rules.ladders import next_round
 from rules.workdays import ONE_DAY
 from store import facts, optouts
-from tests.trial.judges import Judge
-from tests.trial.loads import LIVE, Sheet, sheets_of
+from tests.trial.judges import HOUSE, Judge
+from tests.trial.loads import LIVE, Sheet, sheets_of, whose
 from tests.trial.worlds import World
 
 COMMANDS: Final = {
@@ -143,7 +143,7 @@ class People:
                     COMMANDS[table](connection, row, calendar=services.calendar, policy=policy)  # type: ignore[operator]
                 else:
                     _write(connection, sheet)
-                self.judge.edits += 1
+                self.judge.edited(*(whose(table, row) for table, row in sheet.rows))
 
         def noted() -> None:
             if is_to_stay:
@@ -267,7 +267,7 @@ class People:
             def write(services: Services) -> None:
                 with services.engine.begin() as connection:
                     facts.upsert(connection, "contacts", [row])
-                    self.judge.edits += 1
+                    self.judge.edited(HOUSE)
 
             return write
 

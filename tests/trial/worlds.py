@@ -15,22 +15,26 @@ from typing import Any, Final
 
 import dramatiq
 from dramatiq.middleware import Retries
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from actors.bells import Bells, hang_bells
 from actors.desks import Desks
 from actors.steps import next_instant
+from actors.watching import AFTER
 from channels.gateway import Status
 from config.calendars import load_calendar
 from config.services import Services
 from daemon.clock_guard import ClockGuard
 from daemon.clockwork import LOOK_S, Clockwork
 from daemon.processes import claim_for_clock
-from rules.facts import Channel, local_day
+from rules.dockets import Desk
+from rules.facts import Channel, local_day, midnight
 from rules.ladders import round_at
+from rules.offices import House
 from store import audit
-from store.engine import make_engine, reading
+from store.ahead import Ahead
+from store.engine import make_engine
 from store.migrating import migrate
 from tests.trial.faults import Chance
 from tests.trial.gateways import Provider, TrialGateway
@@ -300,7 +304,8 @@ class World:
         self.workers = [Worker(self, "worker-1"), Worker(self, "worker-2")]
         self.web = Process(self, "web")
         self.processes: list[Process] = [*self.daemons, *self.workers, self.web]
-        self.observer = Desks(self.services_of(self.web, plain=True))
+        #: slots do not hang on the house
+        self.timetable = Desk(House([], [], [], []), self.calendar, load.policy, load.first)
 
     # What processes run with -------------------------------------------------------------
 
@@ -374,10 +379,10 @@ class World:
         if self._seen != before:
             coming = soon
         else:
-            found = [at for (at,) in self.raw.execute(COMING.text) if at]
+            found = [at for (at,) in self.raw.execute(COMING) if at]
             if not found:
                 return
-            coming = max(soon, datetime.fromisoformat(f"{min(found)}+00:00") - self.offset)
+            coming = max(soon, _instant(min(found)) - self.offset)
         for daemon in self.daemons:
             if daemon is not process and daemon.holds_lease:
                 self._wake(daemon, coming)
@@ -411,11 +416,11 @@ class World:
         known = (self.news, self.offset)
         if self._coming and self._coming[0] == known and self._coming[1] > now:
             return self._coming[1]
-        with reading(self.engine) as connection:
-            desk = self.observer.of(connection)
-            found = [next_instant(connection, desk)]
-            found += [datetime.fromisoformat(f"{at}+00:00") for (at,) in connection.execute(COMING) if at]
-            watch = round_at(local_day(now), desk.policy) + timedelta(minutes=15, seconds=1)
+        (cursor,) = self.raw.execute(CURSOR).fetchone()
+        found = [next_instant(Ahead(cursor, None, None, is_stale=False, held=None), self.timetable)]
+        if waits := [at for (at,) in self.raw.execute(f"{COMING} UNION ALL {AHEAD}") if at]:
+            found.append(_instant(min(waits)))
+        watch = round_at(local_day(now), self.timetable.policy) + AFTER + timedelta(seconds=1)
         if watch > now:
             found.append(watch)
         self._coming = (known, min(found))
@@ -471,16 +476,13 @@ class World:
         if LOST not in str(err):
             self.wrong.append(f"{process.name} raised {type(err).__name__}: {err}")
 
-    def reads(self, statement: str, **values: Any) -> list[Any]:
-        """Look at what is committed, beside all processes."""
-        with reading(self.engine) as connection:
-            return list(connection.execute(text(statement), values))
-
 
 def _begins(load: Load) -> datetime:
-    from rules.facts import midnight
-
     return midnight(load.first) - timedelta(minutes=1)
+
+
+def _instant(words: str) -> datetime:
+    return datetime.fromisoformat(f"{words}+00:00")
 
 
 #: what a daemon waits for: a step that is taken, a lever, a fact
@@ -488,8 +490,13 @@ SEEN: Final = (
     "SELECT (SELECT value FROM installation WHERE key = 'cursor'), "
     "(SELECT value FROM installation WHERE key = 'held'), (SELECT sum(mark) FROM stale)"
 )
+CURSOR: Final = "SELECT (SELECT value FROM installation WHERE key = 'cursor')"
+#: when facts and notices are to be looked at next
+AHEAD: Final = (
+    "SELECT min(next_reckon_at) FROM subjects UNION ALL SELECT min(leaves_at) FROM notices WHERE state = 'waiting'"
+)
 #: when messages are to be looked at next, by the states that move by themselves
-COMING: Final = text(
+COMING: Final = (
     "SELECT min(try_at) FROM messages WHERE state IN ('due', 'unknown') "
     "UNION ALL SELECT min(claimed_until) FROM messages WHERE state = 'sending' "
     "UNION ALL SELECT min(moved_at) FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL "

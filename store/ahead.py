@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, exists, func, select
 
+from store.many import word
 from store.outbox import HELD
 from store.schema import installation, notices, stale, subjects
 
@@ -28,7 +29,7 @@ class Ahead:
 
 _CURSOR, _HELD = (select(installation.c.value).where(installation.c.key == key) for key in (CURSOR, HELD))
 _RECKON_AT: Final = select(func.min(subjects.c.next_reckon_at))
-_LEAVES_AT: Final = select(func.min(notices.c.leaves_at)).where(notices.c.state == "waiting")
+_LEAVES_AT: Final = select(func.min(notices.c.leaves_at)).where(notices.c.state == word("waiting"))
 _AHEAD: Final = select(
     _CURSOR.scalar_subquery(),
     _RECKON_AT.scalar_subquery(),

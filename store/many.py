@@ -1,16 +1,30 @@
-"""How is a statement asked about many ids at once, so that its text is the same for any number of them?
+"""How is a statement written so that its text and its plan stay the same whatever it asks about?
 
 With a mark for each id the text changes with their number: SQLAlchemy writes it anew, and PostgreSQL plans it anew.
-Here the ids are one value: an array on PostgreSQL, JSON on SQLite. Callers: store/.
+Here the ids are one value: an array on PostgreSQL, JSON on SQLite. A word that is always the same stands in the text:
+where it is given as a value, SQLite plans the statement anew each time, since an index may hold rows of that word
+alone. Callers: store/.
 """
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Boolean, Column, Dialect, Integer, String, TypeDecorator, bindparam
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    ColumnElement,
+    Dialect,
+    Integer,
+    String,
+    TypeDecorator,
+    bindparam,
+    literal_column,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
 
@@ -34,6 +48,11 @@ class Many(TypeDecorator[Sequence[Any]]):
         return json.dumps(values, ensure_ascii=False) if dialect.name == "sqlite" else values
 
 
+def word(of: str) -> ColumnElement[str]:
+    """Return a word of ours as it stands in the text of a statement, never one from outside."""
+    return literal_column(f"'{of}'", String())
+
+
 class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads as a function
     """Whether a column has one of the values that are given under a name when the statement is run."""
 
@@ -44,6 +63,10 @@ class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads as a function
     def __init__(self, of: Column[Any], name: str) -> None:
         """`of`: a column of texts or numbers."""
         super().__init__(of, bindparam(name, type_=Many(are_numbers=isinstance(of.type, Integer))))
+
+    def self_group(self, against: OperatorType | None = None) -> Any:
+        """Stand as it is: SQLAlchemy would write `… = 1` on SQLite, for which no index is asked."""
+        return self
 
 
 @compiles(is_one_of, "postgresql")

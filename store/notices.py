@@ -15,7 +15,7 @@ from rules.deliveries import NOT_LEFT
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict
 from store.lots import Writer, insert_lot, update_lot
-from store.many import is_one_of
+from store.many import is_one_of, word
 from store.schema import messages, notices, rungs
 
 BATCH: Final = 1000
@@ -100,7 +100,7 @@ _REACHED: Final = (
     select(notices.c.matter, notices.c.to_person)
     .where(is_one_of(notices.c.matter, "matters"))
     .join(messages)
-    .where(notices.c.rung.like("climb-%"), notices.c.state == "bundled", messages.c.state.not_in(NOT_LEFT))
+    .where(notices.c.rung.like("climb-%"), notices.c.state == word("bundled"), messages.c.state.not_in(NOT_LEFT))
     .order_by(notices.c.id)
 )
 
@@ -127,7 +127,7 @@ def _rows(connection: Connection, query: Select[Any], **values: Any) -> list[Not
     return [NoticeRow(*row) for row in connection.execute(query, values).all()]
 
 
-_WAITS: Final = and_(notices.c.state == "waiting", notices.c.leaves_at <= bindparam("at"))
+_WAITS: Final = and_(notices.c.state == word("waiting"), notices.c.leaves_at <= bindparam("at"))
 _LEAVING: Final = (
     select(*COLUMNS).where(_WAITS, notices.c.id > bindparam("after")).order_by(notices.c.id).limit(bindparam("most"))
 )
@@ -174,7 +174,7 @@ def find(connection: Connection, notice: int) -> NoticeRow | None:
 
 _IN_MESSAGES: Final = (
     select(*COLUMNS)
-    .where(is_one_of(notices.c.message, "messages"), notices.c.state == "bundled")
+    .where(is_one_of(notices.c.message, "messages"), notices.c.state == word("bundled"))
     .order_by(notices.c.id)
 )
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, 
 from rules.deliveries import State, before
 from store import installation
 from store.lots import insert_lot, update_lot
-from store.many import is_one_of
+from store.many import is_one_of, word
 from store.schema import messages
 from store.schema_service import attachments
 
@@ -129,7 +129,7 @@ _NOW: Final = {
     "sqlite": text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"),
     "postgresql": text("SELECT clock_timestamp()"),
 }
-_IS_DUE: Final = and_(messages.c.state == State.DUE, messages.c.try_at <= bindparam("now"))
+_IS_DUE: Final = and_(messages.c.state == word(State.DUE), messages.c.try_at <= bindparam("now"))
 _WANTED: Final = (
     select(messages.c.id)
     .where(_IS_DUE, is_one_of(messages.c.channel, "channels"))
@@ -141,7 +141,7 @@ _WANTED: Final = (
 )
 _CLAIM: Final = (
     update(messages)
-    .where(messages.c.id.in_(select(_WANTED.c.id)), messages.c.state == State.DUE)
+    .where(messages.c.id.in_(select(_WANTED.c.id)), messages.c.state == word(State.DUE))
     .values(
         state=State.SENDING.value,
         attempt=bindparam("lead", type_=String()) + cast(messages.c.id, String),
@@ -186,8 +186,8 @@ def seal(connection: Connection, words: Sequence[dict[str, Any]]) -> None:
 
 _SOME_DUE: Final = select(messages.c.id).where(_IS_DUE).limit(bindparam("most"))
 COUNT_DUE: Final = select(func.count()).select_from(_SOME_DUE.subquery())
-_NEXT_TRY: Final = select(func.min(messages.c.try_at)).where(messages.c.state == State.DUE)
-_BUSY: Final = select(messages.c.id).where(or_(_IS_DUE, messages.c.state == State.SENDING)).limit(1)
+_NEXT_TRY: Final = select(func.min(messages.c.try_at)).where(messages.c.state == word(State.DUE))
+_BUSY: Final = select(messages.c.id).where(or_(_IS_DUE, messages.c.state == word(State.SENDING))).limit(1)
 
 
 def has_claimable(connection: Connection, now: datetime) -> bool:
@@ -234,7 +234,7 @@ def hold(connection: Connection, reason: str, now: datetime) -> bool:
     installation.put(connection, HELD, reason)
     connection.execute(
         update(messages)
-        .where(messages.c.state == State.DUE)
+        .where(messages.c.state == word(State.DUE))
         .values(state=State.HELD.value, reason=reason, moved_at=now)
     )
     return True
@@ -245,7 +245,7 @@ def release(connection: Connection, now: datetime) -> int:
     installation.put(connection, HELD, "")
     statement = (
         update(messages)
-        .where(messages.c.state == State.HELD)
+        .where(messages.c.state == word(State.HELD))
         .values(state=State.DUE.value, reason=None, moved_at=now)
         .returning(messages.c.channel)
     )
@@ -268,7 +268,7 @@ def count_by_state(connection: Connection) -> dict[str, int]:
 
 def oldest_due(connection: Connection) -> datetime | None:
     """Return since when the oldest message that is due has been waiting."""
-    query = select(messages.c.at).where(messages.c.state == State.DUE).order_by(messages.c.try_at).limit(1)
+    query = select(messages.c.at).where(messages.c.state == word(State.DUE)).order_by(messages.c.try_at).limit(1)
     found: datetime | None = connection.execute(query).scalar()
     return found
 

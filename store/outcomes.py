@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Integer, String, and_, bindparam, case, exist
 
 from rules.deliveries import NEXT, Report, State, Status, before
 from store.lots import EachOf, insert_lot
-from store.many import is_one_of
+from store.many import is_one_of, word
 from store.outbox import COLUMNS, COUNT_DUE, Message
 from store.schema import NOT_FOLLOWED, messages
 from store.schema_service import attempts
@@ -67,7 +67,7 @@ def settle(connection: Connection, outcomes: Sequence[Settled]) -> None:
 def _move(state: State, given: Mapping[str, Any]) -> Any:
     # One that is due again and has not been claimed since has left after all, if its last attempt was accepted.
     own = [
-        messages.c.state == known
+        messages.c.state == word(known)
         for known in before(state)
         if known in (State.SENDING, State.UNKNOWN) or state is State.ACCEPTED
     ]
@@ -219,7 +219,7 @@ def _reason(report: Report) -> str:
 _STRAND: Final = (
     update(messages)
     .where(
-        messages.c.state == State.SENDING,
+        messages.c.state == word(State.SENDING),
         messages.c.channel == bindparam("of"),
         messages.c.claimed_until < bindparam("lease_now"),
     )
@@ -256,7 +256,7 @@ class Unknown:
 _UNKNOWN: Final = (
     select(*COLUMNS, messages.c.moved_at, messages.c.absent_at, attempts.c.at.label("claimed_at"))
     .outerjoin(attempts, attempts.c.id == messages.c.attempt)
-    .where(messages.c.state == State.UNKNOWN, messages.c.try_at <= bindparam("now"))
+    .where(messages.c.state == word(State.UNKNOWN), messages.c.try_at <= bindparam("now"))
     .order_by(messages.c.try_at)
     .limit(bindparam("most"))
 )
@@ -270,7 +270,7 @@ def unknown(connection: Connection, now: datetime, limit: int) -> list[Unknown]:
 
 def note_absent(connection: Connection, message: Message, now: datetime, ask_at: datetime) -> None:
     """Note that the gateway knows nothing of an attempt, and when it is asked again."""
-    own = (messages.c.id == message.id, messages.c.attempt == message.attempt, messages.c.state == State.UNKNOWN)
+    own = (messages.c.id == message.id, messages.c.attempt == message.attempt, messages.c.state == word(State.UNKNOWN))
     connection.execute(
         update(messages).where(*own).values(absent_at=func.coalesce(messages.c.absent_at, now), try_at=ask_at)
     )
@@ -278,7 +278,7 @@ def note_absent(connection: Connection, message: Message, now: datetime, ask_at:
 
 def ask_later(connection: Connection, message: Message, ask_at: datetime) -> None:
     """Ask again at `ask_at` what became of a message."""
-    own = (messages.c.id == message.id, messages.c.attempt == message.attempt, messages.c.state == State.UNKNOWN)
+    own = (messages.c.id == message.id, messages.c.attempt == message.attempt, messages.c.state == word(State.UNKNOWN))
     connection.execute(update(messages).where(*own).values(try_at=ask_at))
 
 
@@ -310,15 +310,15 @@ class Waiting:
 _TRIED: Final = (
     select(attempts.c.message, func.count())
     .where(is_one_of(attempts.c.message, "of"))
-    .where(or_(attempts.c.outcome.is_(None), attempts.c.outcome != "dropped"))
+    .where(or_(attempts.c.outcome.is_(None), attempts.c.outcome != word("dropped")))
     .group_by(attempts.c.message)
 )
 _HAVE_LEFT: Final = select(attempts.c.message).where(
-    is_one_of(attempts.c.message, "of"), attempts.c.outcome == "accepted"
+    is_one_of(attempts.c.message, "of"), attempts.c.outcome == word("accepted")
 )
 _ARE_SILENT: Final = (
     select(attempts.c.provider_id)
-    .where(attempts.c.status == "accepted")
+    .where(attempts.c.status == word("accepted"))
     .where(attempts.c.ended_at < bindparam("since"), attempts.c.provider_id.is_not(None))
 )
 _SILENT: Final = (
@@ -326,8 +326,8 @@ _SILENT: Final = (
 )
 
 
-_IS_STRANDED: Final = and_(messages.c.state == State.SENDING, messages.c.claimed_until < bindparam("lease_now"))
-_IS_TO_ASK: Final = and_(messages.c.state == State.UNKNOWN, messages.c.try_at <= bindparam("now"))
+_IS_STRANDED: Final = and_(messages.c.state == word(State.SENDING), messages.c.claimed_until < bindparam("lease_now"))
+_IS_TO_ASK: Final = and_(messages.c.state == word(State.UNKNOWN), messages.c.try_at <= bindparam("now"))
 _WAITING: Final = select(
     or_(exists(select(messages.c.id).where(_IS_STRANDED)), exists(select(messages.c.id).where(_IS_TO_ASK))),
     exists(select(messages.c.id).where(NOT_FOLLOWED)),

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Select, event, insert, text
 
+from rules.matters import Subject, SubjectKind
 from store import notices, outbox, outcomes, projection
 from store.ahead import look_ahead
 from store.schema import messages, metadata, stale, subjects
@@ -34,6 +35,18 @@ LOOKS = {
     "what is to be followed": lambda c: outcomes.to_follow(c, 200),
     "what waits for a sweep": lambda c: any(astuple(outcomes.waiting(c, NOW, NOW, ["g"], NOW, 200))),
     "what is silent": lambda c: outcomes.silent(c, "g", NOW, 50),
+}
+
+
+#: questions about a few of thousands
+QUESTIONS = {
+    "matters by id": lambda c: projection.matters_by_id(c, ["visit:S7:2026-03"]),
+    "matters of subjects": lambda c: projection.matters_of(c, [Subject(SubjectKind.SEAT, "S7")]),
+    "next rungs": lambda c: projection.next_rungs(c, ["visit:S7:2026-03"]),
+    "subjects": lambda c: projection.subject_rows(c, [Subject(SubjectKind.SEAT, "S7")]),
+    "notices in messages": lambda c: notices.in_messages(c, {1: None}),
+    "calls made": lambda c: outcomes.tried(c, [1]),
+    "what has left": lambda c: outcomes.have_left(c, [1]),
 }
 
 
@@ -76,7 +89,9 @@ def _fill(connection):
     connection.execute(
         insert(notice_table),
         [
-            notice | {"matter": m.id, "state": "waiting" if n < 9 else "bundled", "leaves_at": later(n)}
+            notice
+            | {"matter": m.id, "leaves_at": later(n)}
+            | ({"state": "waiting", "message": None} if n < 9 else {"state": "bundled", "message": ids[n]})
             for n, m in enumerate(made)
         ],
     )
@@ -162,6 +177,13 @@ def test_a_look_asks_an_index(filled, look):
     steps = plan_of(filled, LOOKS[look])
     assert any("ix_" in step for step in steps), steps
     assert not any(reads_all(step) for step in steps), steps
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_about_a_few_asks_an_index(filled, question):
+    steps = plan_of(filled, QUESTIONS[question])
+    assert not any(reads_all(step) for step in steps), steps
+    assert not any(step.startswith("SCAN attempts") for step in steps), steps
 
 
 @pytest.mark.parametrize("look", LOOKS)

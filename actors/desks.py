@@ -17,9 +17,9 @@ from rules.facts import local_day
 from rules.offices import House
 from rules.policy import Policy
 from store import facts, installation, policies
+from store.ahead import HOUSE, Ahead
 
 START_ON: Final = "start_on"
-HOUSE: Final = "house"  #: counts up whenever the organisation or the policy changes
 
 
 def start_on(connection: Connection, services: Services) -> date:
@@ -57,9 +57,13 @@ class Desks:
         self._noted: Policy | None = None
         self._identity: str | None = None
 
-    def of(self, connection: Connection) -> Desk:
-        """Return the desk on the organisation as it is in the database, by the policy in force today."""
-        mark, day = installation.get(connection, HOUSE) or "0", local_day(self._services.clock.now())
+    def of(self, connection: Connection, ahead: Ahead | None = None) -> Desk:
+        """Return the desk on the organisation as it is in the database, by the policy in force today.
+
+        `ahead`: what has been looked at in the same transaction.
+        """
+        mark = (ahead.house if ahead else installation.get(connection, HOUSE)) or "0"
+        day = local_day(self._services.clock.now())
         known = self._known
         if known is None or known.mark != mark:
             house = House(*facts.load_house(connection))

@@ -36,6 +36,8 @@ def reckon_changes(connection: Connection, desks: Desks, desk: Desk, at: datetim
 
     Returns how many subjects that were, and the desk on the organisation as it is then.
 
+    `desk`: as it was before; a mark of the organisation has it made anew.
+
     `since`: up to when all was done before; a round missed since then is still to be held.
 
     Running twice is harmless: the second finds nothing to do.

@@ -82,6 +82,12 @@ def hold_cursor(connection: Connection) -> None:
     installation.hold(connection, CURSOR)
 
 
+def is_taken(connection: Connection, plan: Plan) -> bool:
+    """Say whether all is done up to the instant of a plan."""
+    done_to = installation.get(connection, CURSOR)
+    return done_to is not None and datetime.fromisoformat(done_to) >= plan.at
+
+
 def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
     """Do what is due at `plan.at`, or return None if that is done already.
 

@@ -17,14 +17,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from actors.bells import Bells
 from actors.desks import Desks
-from actors.steps import Plan, cursor, next_instant, plan_next
+from actors.steps import Plan, is_taken, next_instant, plan_next
 from actors.watching import is_time_to_watch
 from config.services import Services
 from daemon import watchdog
 from daemon.clock_guard import CLOCK, ClockGuard
 from daemon.listening import Ear, ear_of
 from store import findings, leases, outbox
-from store.ahead import look_ahead
+from store.ahead import Ahead, look_ahead
 from store.engine import reading
 
 LOOK_S: Final = 0.1  #: longest wait between two looks, in real seconds
@@ -59,6 +59,7 @@ class Clockwork:
         self._guard = None if services.clock.is_drill else ClockGuard(services.clock)
         self._guarded = 0.0
         self._is_in_doubt = False
+        self._untold: str | None = None  #: a doubt of which nobody has been told yet
         self._ear = ear_of(services.engine)
         self._is_rung = False  #: a fact has been changed since the last look began
 
@@ -90,19 +91,25 @@ class Clockwork:
 
     def _look(self) -> float:
         """Have the next step taken if one is due; return how long to sleep until the next look, in real seconds."""
-        if not self._has_lease() or not self._trusts_clock():
+        if not self._has_lease():
             self._looked = None
             return LOOK_S
         was_down = self._was_down()
         self._is_rung = False
         with reading(self._services.engine) as connection:
-            desk = self._desks.of(connection)
+            ahead = look_ahead(connection)
+            doubt = self._doubt(connection, ahead)
+            desk = self._desks.of(connection, ahead)
             now = self._services.clock.now()
             lags_s = None if self._services.clock.is_drill else LAG_S
-            ahead = look_ahead(connection)
             plan = plan_next(ahead, desk, now, was_down=was_down, lags_s=lags_s)
             watches = not self._services.clock.is_drill and is_time_to_watch(connection, desk, now)
             pause = self._until(next_instant(ahead, desk)) if plan is None else 0.0
+        if doubt:
+            self._alarm(doubt)
+        if self._is_in_doubt:
+            self._looked = None
+            return LOOK_S
         self._looked = time.monotonic()
         watchdog.tell(watchdog.ALIVE)
         if plan is not None:
@@ -117,7 +124,8 @@ class Clockwork:
             return 0.0
         # Marks of a long import that has not committed stay: looking again and again would not take them.
         with reading(self._services.engine) as connection:
-            return self._until(next_instant(look_ahead(connection), self._desks.of(connection)))
+            ahead = look_ahead(connection)
+            return self._until(next_instant(ahead, self._desks.of(connection, ahead)))
 
     def _has_lease(self) -> bool:
         """Take or renew the lease, now and then; a daemon that is alone needs none."""
@@ -142,23 +150,24 @@ class Clockwork:
         except SQLAlchemyError:
             log.exception("the lease could not be given back; it runs out by itself")
 
-    def _trusts_clock(self) -> bool:
-        """Hold all sending and take no step while the clock is in doubt; go on once an operator has released."""
+    def _doubt(self, connection: Connection, ahead: Ahead) -> str | None:
+        """Return why the clock is newly in doubt, or None, and note whether it is.
+
+        While it is, all sending is held and no step is taken; once an operator has released, the clock goes on.
+        """
         if self._guard is None or time.monotonic() - self._guarded < GUARD_S:
-            return not self._is_in_doubt
+            return self._untold
         self._guarded = time.monotonic()
-        with reading(self._services.engine) as connection:
-            ahead = look_ahead(connection)
-            held, known = ahead.held or "", datetime.fromisoformat(ahead.cursor) if ahead.cursor else None
-            doubt = self._guard.doubt(known, self._services.lease_now(connection))
-        if self._is_in_doubt and not held.startswith(CLOCK):
+        held, known = ahead.held or "", datetime.fromisoformat(ahead.cursor) if ahead.cursor else None
+        # The guard tells of a jump once: what could not be noted then, the database out of reach, is not forgotten.
+        doubt = self._guard.doubt(known, self._services.lease_now(connection)) or self._untold
+        if self._is_in_doubt and not self._untold and not held.startswith(CLOCK):
             self._is_in_doubt = False
             self._guard.trust()
-            return True
-        if doubt:
-            self._alarm(doubt)
+            return None
+        self._untold = doubt
         self._is_in_doubt = bool(doubt) or held.startswith(CLOCK)
-        return not self._is_in_doubt
+        return doubt
 
     def _alarm(self, doubt: str) -> None:
         now = self._services.clock.now()
@@ -166,6 +175,7 @@ class Clockwork:
         with self._services.engine.begin() as connection:
             outbox.hold(connection, doubt, now)
             findings.note(connection, "clock", now.isoformat(), f"{doubt}; set it right, then duban release", now)
+        self._untold = None
 
     def _was_down(self) -> bool:
         """Say whether so much real time has passed since the last look that the machine or process slept.
@@ -182,7 +192,7 @@ class Clockwork:
         In a drill time may run fast: without the wait the next fact would overtake a message on its way.
         """
         self._bells.ring_step(plan)
-        self._wait(lambda connection: cursor(connection, self._desks.of(connection)) >= plan.at, is_step=True)
+        self._wait(lambda connection: is_taken(connection, plan), is_step=True)
         if self._services.clock.is_drill:
             self._wait(lambda connection: not outbox.is_busy(connection, self._services.clock.now()))
 

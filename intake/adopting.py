@@ -13,9 +13,9 @@ from config.policies import full_key, with_changes
 from rules.facts import local_day
 from rules.policy import Policy
 from store import audit, installation, policies
+from store.ahead import HOUSE
 
 LONGEST_REASON = 500
-HOUSE = "house"
 
 
 def adopt_changes(

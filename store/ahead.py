@@ -14,6 +14,7 @@ from store.outbox import HELD
 from store.schema import installation, notices, stale, subjects
 
 CURSOR: Final = "cursor"  #: key of the instant up to which all is done
+HOUSE: Final = "house"  #: key of what counts up whenever the organisation or the policy changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +26,21 @@ class Ahead:
     leaves_at: datetime | None  #: when a notice that waits is to leave
     is_stale: bool  #: whether a changed fact is marked
     held: str | None  #: why all sending is held; None or empty: it is not
+    house: str | None  #: counts up whenever the organisation or the policy changes
 
 
-_CURSOR, _HELD = (select(installation.c.value).where(installation.c.key == key) for key in (CURSOR, HELD))
+_CURSOR, _HELD, _HOUSE = (
+    select(installation.c.value).where(installation.c.key == key).scalar_subquery() for key in (CURSOR, HELD, HOUSE)
+)
 _RECKON_AT: Final = select(func.min(subjects.c.next_reckon_at))
 _LEAVES_AT: Final = select(func.min(notices.c.leaves_at)).where(notices.c.state == word("waiting"))
 _AHEAD: Final = select(
-    _CURSOR.scalar_subquery(),
+    _CURSOR,
     _RECKON_AT.scalar_subquery(),
     _LEAVES_AT.scalar_subquery(),
     exists(select(stale.c.kind)),
-    _HELD.scalar_subquery(),
+    _HELD,
+    _HOUSE,
 )
 
 

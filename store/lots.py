@@ -5,7 +5,7 @@ that SQLAlchemy does for a single row. The rows of a lot have the same columns. 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, Protocol
 
 import orjson
@@ -176,5 +176,11 @@ def _tuples(table: Table, rows: Rows, dialect: Dialect) -> list[tuple[Any, ...]]
 def _columns(table: Table, rows: Rows, dialect: Dialect) -> Iterator[list[Any]]:
     """Yield the cells of each column as the driver takes them, as SQLAlchemy would hand them over."""
     for name in rows[0]:
-        process: Callable[[Any], Any] | None = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        process = _processor(table, name, dialect)
         yield [row[name] for row in rows] if process is None else [process(row[name]) for row in rows]
+
+
+@cache
+def _processor(table: Table, name: str, dialect: Dialect) -> Callable[[Any], Any] | None:
+    found: Callable[[Any], Any] | None = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+    return found

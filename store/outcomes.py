@@ -7,10 +7,11 @@ tells later is applied monotonically. Callers: actors/sending.py, actors/settlin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, Integer, String, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy.sql.dml import Update
 
 from rules.deliveries import NEXT, Report, State, Status, before
 from store.lots import EachOf, insert_lot
@@ -150,7 +151,8 @@ def apply_report(connection: Connection, report: Report, now: datetime) -> bool:
     if row is None:
         return False
     if RANK[report.status] > RANK[Status(row.status) if row.status else None]:
-        connection.execute(update(attempts).where(attempts.c.id == row.id).values(_told(report, row, now)))
+        told = _told(report, row, now)
+        connection.execute(_tell(tuple(told)), {"of": row.id} | {f"new_{name}": told[name] for name in told})
         _move_message(connection, row.message, row.id, report, now)
     return True
 
@@ -163,6 +165,12 @@ _ATTEMPT_BY_PROVIDER: Final = _ATTEMPT.where(attempts.c.provider_id == bindparam
 def _attempt_of(connection: Connection, report: Report) -> Any:
     query = _ATTEMPT_BY_ID if report.attempt else _ATTEMPT_BY_PROVIDER
     return connection.execute(query, {"known_by": report.attempt or report.provider_id}).first()
+
+
+@cache
+def _tell(names: tuple[str, ...]) -> Update:
+    own = update(attempts).where(attempts.c.id == bindparam("of"))
+    return own.values({name: bindparam(f"new_{name}") for name in names})
 
 
 def _told(report: Report, row: Any, now: datetime) -> dict[str, Any]:

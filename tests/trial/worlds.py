@@ -417,7 +417,7 @@ class World:
         if self._coming and self._coming[0] == known and self._coming[1] > now:
             return self._coming[1]
         (cursor,) = self.raw.execute(CURSOR).fetchone()
-        found = [next_instant(Ahead(cursor, None, None, is_stale=False, held=None), self.timetable)]
+        found = [next_instant(Ahead(cursor, None, None, is_stale=False, held=None, house=None), self.timetable)]
         if waits := [at for (at,) in self.raw.execute(f"{COMING} UNION ALL {AHEAD}") if at]:
             found.append(_instant(min(waits)))
         watch = round_at(local_day(now), self.timetable.policy) + AFTER + timedelta(seconds=1)

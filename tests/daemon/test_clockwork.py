@@ -1,0 +1,102 @@
+"""Does the clock's loop hold all sending when this machine's clock jumps, and go on once an operator has released?"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from actors.bells import embedded_broker, hang_bells
+from daemon import clockwork
+from daemon.clock_guard import ClockGuard
+from daemon.clockwork import GUARD_S, Clockwork
+from store import outbox
+from store.engine import make_engine
+from tests.actors.installations import Installation
+from tests.store.databases import with_schema
+
+
+class Seconds:
+    """What stands for seconds since boot, and for the loop's own."""
+
+    def __init__(self):
+        self.passed = 100.0
+
+    def monotonic(self):
+        return self.passed
+
+    def go_on(self, clock):
+        self.passed += GUARD_S
+        clock.instant += timedelta(seconds=GUARD_S)
+
+
+@pytest.fixture
+def seconds(monkeypatch):
+    seconds = Seconds()
+    monkeypatch.setattr(clockwork, "time", seconds)
+    return seconds
+
+
+@pytest.fixture
+def duban(tmp_path):
+    url = f"sqlite:///{tmp_path}/duban.sqlite"
+    with_schema(url)
+    duban = Installation(make_engine(url))
+    duban.services = replace(duban.services, lease_now=lambda _connection: duban.clock.now())
+    yield duban
+    duban.engine.dispose()
+
+
+@pytest.fixture
+def loop(duban, seconds, monkeypatch):
+    bells = hang_bells(duban.services, duban.desks, embedded_broker())
+    loop = Clockwork(duban.services, duban.desks, bells)
+    loop._guard = ClockGuard(duban.clock, seconds.monotonic)
+    monkeypatch.setattr(loop, "_take", lambda _plan: None)
+    loop._look()
+    return loop
+
+
+def held(duban):
+    with duban.engine.begin() as connection:
+        return outbox.held_because(connection)
+
+
+def test_a_clock_that_runs_evenly_is_trusted(duban, loop, seconds):
+    for _ in range(5):
+        seconds.go_on(duban.clock)
+        loop._look()
+    assert held(duban) is None
+
+
+def test_a_clock_that_jumps_holds_all_sending_until_an_operator_releases(duban, loop, seconds):
+    seconds.go_on(duban.clock)
+    duban.clock.instant += timedelta(hours=3)
+    loop._look()
+    assert "jumped by 10800 s" in held(duban)
+    seconds.go_on(duban.clock)
+    loop._look()
+    with duban.engine.begin() as connection:
+        outbox.release(connection, duban.clock.now())
+    seconds.go_on(duban.clock)
+    loop._look()
+    seconds.go_on(duban.clock)
+    loop._look()
+    assert held(duban) is None, "the operator has looked"
+
+
+def test_a_jump_is_not_forgotten_though_the_database_is_out_of_reach_when_it_is_to_be_noted(
+    duban, loop, seconds, monkeypatch
+):
+    def fail(*_):
+        raise OperationalError("out of reach", None, Exception())
+
+    with monkeypatch.context() as out_of_reach:
+        out_of_reach.setattr(outbox, "hold", fail)
+        seconds.go_on(duban.clock)
+        duban.clock.instant += timedelta(hours=3)
+        with pytest.raises(OperationalError):
+            loop._look()
+    seconds.go_on(duban.clock)
+    loop._look()
+    assert "jumped by 10800 s" in held(duban)

@@ -100,7 +100,7 @@ class Chance:
         return self.unit(self._key(what, now))
 
     def _key(self, what: str, now: datetime) -> str:
-        day = f"{what}/{now:%m%d}"
+        day = f"{what}/{now.toordinal()}"
         self._counts[day] += 1
         return f"{day}/{self._counts[day]}"
 

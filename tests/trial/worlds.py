@@ -26,7 +26,7 @@ from channels.gateway import Status
 from config.calendars import load_calendar
 from config.services import Services
 from daemon.clock_guard import ClockGuard
-from daemon.clockwork import LOOK_S, Clockwork
+from daemon.clockwork import LOOK_S, SWEEP_S, Clockwork
 from daemon.processes import claim_for_clock
 from rules.dockets import Desk
 from rules.facts import Channel, local_day, midnight
@@ -298,7 +298,7 @@ class World:
         self.idle: deque[Task] = deque()
         self.attempts = 0
         self._seen: Any = None
-        self._coming: tuple[Any, datetime] | None = None
+        self._coming: tuple[Any, tuple[datetime, datetime | None]] | None = None
         self.on_commit: Callable[[Process], None] = lambda _process: None
         self.daemons = [Daemon(self, "daemon-1"), Daemon(self, "daemon-2")]
         self.workers = [Worker(self, "worker-1"), Worker(self, "worker-2")]
@@ -374,18 +374,16 @@ class World:
     def committed(self, process: Process) -> None:
         """Tell whoever judges; daemons that nap look as soon as there is something for them."""
         self.on_commit(process)
-        soon = self.hub.now + timedelta(seconds=LOOK_S)
         before, self._seen = self._seen, self.raw.execute(SEEN).fetchone()
-        if self._seen != before:
-            coming = soon
-        else:
-            found = [at for (at,) in self.raw.execute(COMING) if at]
-            if not found:
-                return
-            coming = max(soon, _instant(min(found)) - self.offset)
+        for_sweep = self._next_sweep() if self._seen == before else None
         for daemon in self.daemons:
-            if daemon is not process and daemon.holds_lease:
-                self._wake(daemon, coming)
+            if daemon is process or not daemon.holds_lease:
+                continue
+            if self._seen != before:
+                self._wake(daemon, self.hub.now + timedelta(seconds=LOOK_S))
+            elif for_sweep is not None:
+                can = self.hub.now + timedelta(seconds=max(LOOK_S, self.next_sweep_s(daemon)))
+                self._wake(daemon, max(can, for_sweep - self.offset))
 
     def _wake(self, daemon: Daemon, when: datetime) -> None:
         task = daemon.task
@@ -402,29 +400,42 @@ class World:
 
     def nap(self, daemon: Daemon, pause: float) -> None:
         """Let a daemon sleep until it may find something, at least for `pause`; a change of the database wakes it."""
-        coming = self.coming()
-        left = (coming - self.clock_now()).total_seconds()
-        if left <= 0:  # it has been rung for, and nothing has come of it yet
+        now = self.clock_now()
+        for_clock, for_sweep = self.coming()
+        left = (for_clock - now).total_seconds()
+        sweep_in = (for_sweep - now).total_seconds() if for_sweep else left
+        if min(left, sweep_in) <= 0:  # it has been rung for, and nothing has come of it yet
             is_new = daemon.looked_at != self.news
             daemon.looked_at = self.news
-            left = daemon.idle_s = 1.0 if is_new else min(daemon.idle_s * 2, IDLE_S)
+            daemon.idle_s = 1.0 if is_new else min(daemon.idle_s * 2, IDLE_S)
+            left = left if left > 0 else daemon.idle_s
+            sweep_in = sweep_in if sweep_in > 0 else daemon.idle_s
+        left = min(left, max(sweep_in, self.next_sweep_s(daemon)))
         self.hub.sleep(min(max(pause, left), QUIET.total_seconds()))
 
-    def coming(self) -> datetime:
-        """Return the next instant at which a daemon or a sweep may find something, as far as is known now."""
+    def next_sweep_s(self, daemon: Daemon) -> float:
+        """Return in how many seconds a daemon may ring for a sweep again: a look before finds no messages."""
+        return daemon.clockwork._swept + SWEEP_S + 0.001 - self.hub.seconds
+
+    def coming(self) -> tuple[datetime, datetime | None]:
+        """Return the next instants at which the clock, and a sweep, may find something, as far as is known now."""
         now = self.clock_now()
         known = (self.news, self.offset)
-        if self._coming and self._coming[0] == known and self._coming[1] > now:
+        if self._coming and self._coming[0] == known and self._coming[1][0] > now:
             return self._coming[1]
-        (cursor,) = self.raw.execute(CURSOR).fetchone()
-        found = [next_instant(Ahead(cursor, None, None, is_stale=False, held=None, house=None), self.timetable)]
-        if waits := [at for (at,) in self.raw.execute(f"{COMING} UNION ALL {AHEAD}") if at]:
-            found.append(_instant(min(waits)))
+        cursor, reckon_at, leaves_at = self.raw.execute(AHEAD).fetchone()
+        waits = [_instant(at) if at else None for at in (reckon_at, leaves_at)]
+        found = [next_instant(Ahead(cursor, *waits, is_stale=False, held=None, house=None), self.timetable)]
         watch = round_at(local_day(now), self.timetable.policy) + AFTER + timedelta(seconds=1)
         if watch > now:
             found.append(watch)
-        self._coming = (known, min(found))
+        self._coming = (known, (min(found), self._next_sweep()))
         return self._coming[1]
+
+    def _next_sweep(self) -> datetime | None:
+        """Return when messages are to be looked at next."""
+        waits = [at for (at,) in self.raw.execute(COMING) if at]
+        return _instant(min(waits)) if waits else None
 
     def patience_of(self, daemon: Daemon) -> float:
         """Return how long a daemon without the lease sleeps: the one that has it would renew it all the while."""
@@ -490,14 +501,18 @@ SEEN: Final = (
     "SELECT (SELECT value FROM installation WHERE key = 'cursor'), "
     "(SELECT value FROM installation WHERE key = 'held'), (SELECT sum(mark) FROM stale)"
 )
-CURSOR: Final = "SELECT (SELECT value FROM installation WHERE key = 'cursor')"
-#: when facts and notices are to be looked at next
+#: how far the clock has come, and when facts and notices are to be looked at next
 AHEAD: Final = (
-    "SELECT min(next_reckon_at) FROM subjects UNION ALL SELECT min(leaves_at) FROM notices WHERE state = 'waiting'"
+    "SELECT (SELECT value FROM installation WHERE key = 'cursor'), (SELECT min(next_reckon_at) FROM subjects), "
+    "(SELECT min(leaves_at) FROM notices WHERE state = 'waiting')"
 )
 #: when messages are to be looked at next, by the states that move by themselves
 COMING: Final = (
-    "SELECT min(try_at) FROM messages WHERE state IN ('due', 'unknown') "
+    "SELECT max(min(try_at), coalesce((SELECT open_until FROM gateways WHERE name = 'sms'), '')) FROM messages "
+    "WHERE state = 'due' AND channel = 'sms' "
+    "UNION ALL SELECT max(min(try_at), coalesce((SELECT open_until FROM gateways WHERE name = 'mail'), '')) "
+    "FROM messages WHERE state = 'due' AND channel = 'email' "
+    "UNION ALL SELECT min(try_at) FROM messages WHERE state = 'unknown' "
     "UNION ALL SELECT min(claimed_until) FROM messages WHERE state = 'sending' "
     "UNION ALL SELECT min(moved_at) FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL "
     "UNION ALL SELECT datetime(min(ended_at), '+2 hours', '+1 seconds') FROM attempts "

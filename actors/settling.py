@@ -85,7 +85,12 @@ def _look_into(services: Services, desks: Desks, unknown: Unknown, now: datetime
     repeats = gateway.when_unknown is WhenUnknown.REPEAT or not was_called
     found = None if repeats else _ask(services, desks, gateway, unknown)
     with services.engine.begin() as connection:
-        if isinstance(found, Report):
+        if isinstance(found, Report) and outcomes.is_anothers(
+            connection, gateway.name, found.provider_id, message.attempt
+        ):
+            # Another sweep has found the same meanwhile, for an equal text to the same person: asked anew next time.
+            outcomes.ask_later(connection, message, now)
+        elif isinstance(found, Report):
             outcomes.apply_report(connection, found, now)
         elif found is None or (isinstance(found, Absent) and _is_gone(services, gateway, unknown, now)):
             _try_again(connection, services, unknown, now)

@@ -152,14 +152,29 @@ def apply_report(connection: Connection, report: Report, now: datetime) -> bool:
         return False
     if RANK[report.status] > RANK[Status(row.status) if row.status else None]:
         told = _told(report, row, now)
+        if row.provider_id is None and is_anothers(connection, row.gateway, report.provider_id, row.id):
+            del told["provider_id"]  # of two equal texts to one person the gateway's list tells no more than that
         connection.execute(_tell(tuple(told)), {"of": row.id} | {f"new_{name}": told[name] for name in told})
         _move_message(connection, row.message, row.id, report, now)
     return True
 
 
-_ATTEMPT: Final = select(attempts.c.id, attempts.c.message, attempts.c.status, attempts.c.provider_id).with_for_update()
+_ATTEMPT: Final = select(
+    attempts.c.id, attempts.c.message, attempts.c.gateway, attempts.c.status, attempts.c.provider_id
+).with_for_update()
 _ATTEMPT_BY_ID: Final = _ATTEMPT.where(attempts.c.id == bindparam("known_by"))
 _ATTEMPT_BY_PROVIDER: Final = _ATTEMPT.where(attempts.c.provider_id == bindparam("known_by"))
+
+
+_OWNER: Final = select(attempts.c.id).where(
+    attempts.c.gateway == bindparam("gateway"), attempts.c.provider_id == bindparam("of")
+)
+
+
+def is_anothers(connection: Connection, gateway: str, provider_id: str, attempt: str | None) -> bool:
+    """Say whether a gateway's id is known to belong to another attempt."""
+    owner = connection.execute(_OWNER, {"gateway": gateway, "of": provider_id}).scalar()
+    return owner is not None and owner != attempt
 
 
 def _attempt_of(connection: Connection, report: Report) -> Any:

@@ -375,6 +375,25 @@ def test_the_gateways_ids_of_other_messages_to_the_person_are_told(engine):
     assert gateway.sought[0].taken == {"p0"}
 
 
+def test_what_another_sweep_has_found_meanwhile_is_not_taken_for_ours(engine):
+    def finds(sought):
+        if "p1" in sought.taken:
+            return ABSENT
+        duban.sql(
+            "INSERT INTO attempts (id, message, at, gateway, provider_id) "
+            "SELECT 'other', id, '2026-03-20 00:00:00', 'listening', 'p1' FROM messages WHERE channel = 'sms'"
+        )
+        return taken(sought)
+
+    duban, gateway = unsure(engine, WhenUnknown.ASK_LATER, finds=finds)
+    later(duban, PATIENCE.unknown_ask_s)
+    duban.sweep()
+    assert sms_of(duban).state == "unknown"
+    duban.sweep()
+    assert [sought.taken for sought in gateway.sought] == [frozenset(), {"p1"}]
+    assert sms_of(duban).state == "unknown", "absent once; it is asked about again later"
+
+
 def test_absent_twice_and_apart_it_is_sent_once_more(engine):
     duban, gateway = unsure(engine, WhenUnknown.ASK_LATER, finds=lambda _: ABSENT)
     later(duban, PATIENCE.unknown_ask_s)

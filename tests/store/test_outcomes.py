@@ -203,6 +203,15 @@ def test_a_call_back_that_nobody_knows_is_told_so(connection):
     assert not outcomes.apply_report(connection, report("delivered", provider_id="nobodys"), LATER)
 
 
+def test_a_call_back_counts_though_the_gateways_id_was_taken_for_that_of_an_equal_text(connection):
+    equal, other = claimed(connection)
+    outcomes.settle(connection, [settled(equal, "accepted", other, outcome="accepted", provider_id="p1")])
+    ident, attempt = claimed(connection)
+    assert outcomes.apply_report(connection, report("delivered", attempt, provider_id="p1"), LATER)
+    assert state_of(connection, ident) == "delivered"
+    assert [attempt_row(connection, a).provider_id for a in (other, attempt)] == ["p1", None]
+
+
 def test_a_call_back_without_an_attempt_is_known_by_the_gateways_id(connection):
     ident, attempt = claimed(connection)
     outcomes.settle(connection, [settled(ident, "accepted", attempt, outcome="accepted", provider_id="p1")])

@@ -32,12 +32,18 @@ LIVE: Final = (
 NOTICES: Final = 81_000
 
 
-SIZES: Final = ("dense", "small", "medium")
+SIZES: Final = ("dense", "small", "medium", "year")
 #: much in few days: opinions in a hurry, so that facts race with messages
 records.COUNTS["dense"] = {"towns": 2, "seats": 8, "petitions": 40, "projects": 8, "acks": 20}
 records.SPANS["dense"] = tuple(
     (first, (date.fromisoformat(first) + timedelta(days=18)).isoformat()) for first, _ in records.SPANS["small"]
 )
+#: a whole year of a small municipality, some 350 notices; another twelve months for each seed
+records.COUNTS["year"] = {"towns": 1, "seats": 5, "petitions": 24, "projects": 3, "acks": 20}
+records.SPANS["year"] = (
+    ("2025-01-10", "2026-01-10"), ("2025-07-05", "2026-07-05"), ("2025-11-20", "2026-11-20"),
+    ("2024-03-08", "2025-03-08"), ("2023-05-15", "2024-05-15"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from channels.gateway import Status
 from config.calendars import load_calendar
 from config.services import Services
 from daemon.clock_guard import ClockGuard
-from daemon.clockwork import LOOK_S, SWEEP_S, Clockwork
+from daemon.clockwork import LEASE_S, LOOK_S, SWEEP_S, Clockwork
 from daemon.processes import claim_for_clock
 from rules.dockets import Desk
 from rules.facts import Channel, local_day, midnight
@@ -42,7 +42,7 @@ from tests.trial.hub import Hub, Killed, Task
 from tests.trial.loads import Load
 
 KEY: Final = b"a key of this trial alone, 32+ bytes"
-QUIET: Final = timedelta(hours=12)  #: a daemon looks at least so often
+QUIET: Final = timedelta(hours=24)  #: a daemon looks at least so often
 IDLE_S: Final = 600.0  #: so long at most between two looks while what was rung for has not come
 LOST: Final = "the trial's database is out of reach"
 
@@ -202,14 +202,27 @@ class Process:
             raise OperationalError(LOST, None, Exception(LOST))
 
 
+class Sweepless(Clockwork):
+    """The real clockwork; it rings for no sweep that would find nothing."""
+
+    def __init__(self, daemon: "Daemon") -> None:
+        super().__init__(daemon.services, daemon.desks, daemon.bells, is_alone=False)
+        self._world = daemon.world
+
+    def _sweep(self) -> None:
+        if self._world.has_for_sweep():
+            super()._sweep()
+
+
 class Daemon(Process):
     """Runs the real clockwork; it naps through looks that would find nothing."""
 
     looked_at = 0  #: news at its last look
     idle_s = 1.0
+    is_woken = False  #: by something that it does not see coming
 
     def begin(self) -> None:
-        self.clockwork = Clockwork(self.services, self.desks, self.bells, is_alone=False)
+        self.clockwork = Sweepless(self)
         self.clockwork._guard = ClockGuard(self.services.clock, lambda: self.world.hub.seconds)
         self.naps = Naps(self)
         self.clockwork._stopping = self.naps  # type: ignore[assignment]
@@ -383,9 +396,10 @@ class World:
                 self._wake(daemon, self.hub.now + timedelta(seconds=LOOK_S))
             elif for_sweep is not None:
                 can = self.hub.now + timedelta(seconds=max(LOOK_S, self.next_sweep_s(daemon)))
-                self._wake(daemon, max(can, for_sweep - self.offset))
+                self._wake(daemon, max(can, for_sweep - self.offset), for_sweep=True)
 
-    def _wake(self, daemon: Daemon, when: datetime) -> None:
+    def _wake(self, daemon: Daemon, when: datetime, *, for_sweep: bool = False) -> None:
+        daemon.is_woken = daemon.is_woken or not for_sweep
         task = daemon.task
         if task.wakes_at is not None and task.wakes_at > when:
             self.hub.rouse(task, when)
@@ -400,6 +414,23 @@ class World:
 
     def nap(self, daemon: Daemon, pause: float) -> None:
         """Let a daemon sleep until it may find something, at least for `pause`; a change of the database wakes it."""
+        if daemon.clockwork._is_in_doubt:  # until an operator has released, or the clock is set right
+            self.hub.sleep(pause if daemon.clockwork._untold else QUIET.total_seconds())
+            return
+        for_clock, _ = self.coming()
+        until = min(for_clock, self.clock_now() + QUIET)
+        daemon.is_woken = False
+        self._sleep(daemon, pause)
+        # A sweep for which it was to wake may have become needless meanwhile.
+        while not daemon.is_woken and self.clock_now() < until and not self.has_for_sweep():
+            self._sleep(daemon, pause)
+
+    def has_for_sweep(self) -> bool:
+        """Say whether a sweep would find anything."""
+        _, for_sweep = self.coming()
+        return for_sweep is not None and for_sweep <= self.clock_now()
+
+    def _sleep(self, daemon: Daemon, pause: float) -> None:
         now = self.clock_now()
         for_clock, for_sweep = self.coming()
         left = (for_clock - now).total_seconds()
@@ -441,8 +472,10 @@ class World:
         """Return how long a daemon without the lease sleeps: the one that has it would renew it all the while."""
         others = [other for other in self.daemons if other is not daemon]
         if any(other.holds_lease and not other.is_frozen for other in others):
-            return 86_400.0
-        return self.between(0.05, 3, "take over")
+            return QUIET.total_seconds()
+        lease = self.raw.execute("SELECT expires FROM leases").fetchone()
+        left = (_instant(lease[0]) - self.clock_now()).total_seconds() if lease else 0.0
+        return min(max(left, 0.0), LEASE_S) + self.between(0.05, 3, "take over")
 
     def wake_others(self, daemon: Daemon) -> None:
         """Let the second daemon look while the first one's lease is fresh."""

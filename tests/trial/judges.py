@@ -49,6 +49,7 @@ class Judge:
         self.sms: dict[tuple[str, date], set[int]] = defaultdict(set)
         self.totals: dict[date, set[str]] = defaultdict(set)
         self.healthy_since = world.hub.now
+        self.waits: dict[int, datetime] = {}  #: message that could be claimed → since which look
         self.checkpoints: list[audit.Checkpoint] = []
         self.refused = 0
         self.accepted = 0
@@ -229,8 +230,10 @@ class Judge:
         now = world.hub.now
         if not self._is_healthy():
             self.healthy_since = now
+            self.waits.clear()
             return
         opened = self._window_opened(now)
+        self._judge_waiting(now, is_open=opened is not None)
         if opened is None or now - max(opened, self.healthy_since) < SLA:
             return
         late = _sql(now - SLA)
@@ -239,6 +242,16 @@ class Judge:
             for ident, since in world.raw.execute(query, (limit,)):
                 if max(_instant(since), self.healthy_since) <= now - SLA:
                     self.wrong("in time", f"{what.format(ident)} since {since} (it is {_sql(now)})")
+
+    def _judge_waiting(self, now: datetime, *, is_open: bool) -> None:
+        """Look whether a message is put back again and again, so that its own hour is always just to come."""
+        query = "SELECT id FROM messages WHERE state = 'due' AND try_at < ?" if is_open else "SELECT 0 WHERE 0 = ?"
+        soon = _sql(now + timedelta(minutes=1))
+        self.waits = {ident: self.waits.get(ident, now) for (ident,) in self.world.raw.execute(query, (soon,))}
+        for ident, since in self.waits.items():
+            called = "SELECT 1 FROM attempts WHERE message = ? AND at > ?"
+            if now - since > SLA and not self.world.raw.execute(called, (ident, _sql(since))).fetchone():
+                self.wrong("in time", f"message {ident} could leave since {since}, and no gateway was called")
 
     def _is_healthy(self) -> bool:
         world = self.world

@@ -39,7 +39,7 @@ records.SPANS["dense"] = tuple(
     (first, (date.fromisoformat(first) + timedelta(days=18)).isoformat()) for first, _ in records.SPANS["small"]
 )
 #: a whole year of a small municipality, some 350 notices; another twelve months for each seed
-records.COUNTS["year"] = {"towns": 1, "seats": 5, "petitions": 24, "projects": 3, "acks": 20}
+records.COUNTS["year"] = {"towns": 1, "seats": 4, "petitions": 15, "projects": 2, "acks": 12}
 records.SPANS["year"] = (
     ("2025-01-10", "2026-01-10"), ("2025-07-05", "2026-07-05"), ("2025-11-20", "2026-11-20"),
     ("2024-03-08", "2025-03-08"), ("2023-05-15", "2024-05-15"),
@@ -127,7 +127,7 @@ def _settings(chance: Chance, policy: Policy) -> Settings:
     """Return settings in which the rarer limits bite in some seeds."""
     given: dict[str, object] = {"operator_email": "operator@example.cn", "ping_url": "http://127.0.0.1/alive"}
     if chance.unit("rate") < 0.3:
-        given["sms_per_second"] = 0.5 + 4 * chance.unit("per second")
+        given["sms_per_second"] = 0.2 + 3 * chance.unit("per second") ** 2
     if chance.unit("total") < 0.4:
         given["sms_daily_total"] = 1 + int(3 * chance.unit("daily total"))
     return load_settings({}, **given)

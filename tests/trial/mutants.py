@@ -167,6 +167,11 @@ def total_ignored(stack: ExitStack) -> None:
     _patch(stack, gateways, "take_quota", lambda _c, _day, wanted, _total: wanted)
 
 
+def rate_rounds_away(stack: ExitStack) -> None:
+    """A rate below one SMS a second rounds each message away."""
+    _patch(stack, gateways, "ROUNDED", 0.0)
+
+
 def opted_out_ignored(stack: ExitStack) -> None:
     """Who wants no more still gets SMS."""
     _patch(stack, optouts, "among", lambda *_: set())
@@ -278,9 +283,9 @@ def entry_not_sealed(stack: ExitStack) -> None:
 MUTANTS: Final[tuple[Mutant, ...]] = (
     no_unique_key, rung_not_noted, no_last_look, blind_retry, asked_once,
     settled_before_the_call, claim_ignored, unknown_is_due, words_not_monotone, dead_claims_forgotten, held_ignored,
-    window_ignored, cap_ignored, total_ignored, opted_out_ignored, told_twice_instead, instead_again_and_again,
-    not_followed_up, digest_remade, mark_cleared_early, cursor_without_compare, reminder_not_expired,
-    next_rung_forgotten, clock_believed, refused_for_now_is_final, entry_not_sealed,
+    window_ignored, cap_ignored, total_ignored, rate_rounds_away, opted_out_ignored, told_twice_instead,
+    instead_again_and_again, not_followed_up, digest_remade, mark_cleared_early, cursor_without_compare,
+    reminder_not_expired, next_rung_forgotten, clock_believed, refused_for_now_is_final, entry_not_sealed,
 )  # fmt: skip
 
 

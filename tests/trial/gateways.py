@@ -31,6 +31,7 @@ from tests.trial.hub import Hub
 
 LAG_S: Final = 240.0  #: a list may lag behind by so much: less than the time between two looks at it
 SKEW: Final = timedelta(minutes=5)
+SILENT: Final = 0.5  #: of the messages that were taken without an answer: where one is lost, the call-backs are too
 LATEST_S: Final = 300.0  #: a gateway that has not answered takes a message at most so much later
 
 
@@ -61,6 +62,7 @@ class Provider:
         self.copies: dict[int, list[str]] = defaultdict(list)  #: texts of an e-mail, by message
         self.out_until: dict[str, datetime] = {}  #: by channel, when an outage ends
         self.delivered: set[int] = set()  #: messages of which the arrival has been told, and the word was committed
+        self.silent: set[str] = set()  #: attempts of which no word comes, as no answer came
         self.opted_out: dict[str, datetime] = {}
 
     def strikes(self, kind: str, where: str) -> bool:
@@ -99,7 +101,7 @@ class Provider:
     def _become(self, taken: Taken, status: Status) -> None:
         taken.status = status
         where = f"{status} of {taken.provider_id}"
-        if self.strikes("word lost", where):
+        if taken.outgoing.attempt in self.silent or self.strikes("word lost", where):
             return
         late = self.chance.between(60, 6 * 3600, "late", self.hub.now) if self.strikes("word late", where) else 0.1
         report = self.report(taken, status)
@@ -151,7 +153,11 @@ class TrialGateway:
             provider.take(outgoing, late)
             return silent
         provider_id = provider.take(outgoing, latency / 2)
-        return silent if provider.strikes("took, no answer", where) else (Accepted(provider_id, 1), latency)
+        if not provider.strikes("took, no answer", where):
+            return Accepted(provider_id, 1), latency
+        if provider.chance.next("silent", provider.hub.now) < SILENT:
+            provider.silent.add(outgoing.attempt)
+        return silent
 
     def _refusal(self, outgoing: Outgoing, where: str) -> Refused | None:
         provider = self._provider

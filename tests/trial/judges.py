@@ -181,6 +181,7 @@ class Judge:
         """Look at the ledger and at what is overdue."""
         self._judge_ledger()
         self._judge_pace()
+        self._judge_clock()
 
     def look_daily(self) -> None:
         """Look at all that is new and is not judged as it happens."""
@@ -242,6 +243,18 @@ class Judge:
             for ident, since in world.raw.execute(query, (limit,)):
                 if max(_instant(since), self.healthy_since) <= now - SLA:
                     self.wrong("in time", f"{what.format(ident)} since {since} (it is {_sql(now)})")
+
+    def _judge_clock(self) -> None:
+        """Look whether a daemon that saw the clock set wrong has held all sending, and nobody has released it."""
+        world = self.world
+        is_wrong = min(abs(world.offset), abs(world.jumped)) > TOLERATED
+        if not is_wrong or world.hub.now - world.set_wrong_at < 2 * NOTICED:
+            return
+        saw = [d for d in world.daemons if d.holds_lease and not d.is_frozen and d.booted_at < world.set_wrong_at]
+        (pulled,) = world.raw.execute("SELECT count(*) FROM audit").fetchone()
+        held = world.raw.execute("SELECT value FROM installation WHERE key = 'held'").fetchone()
+        if saw and pulled == world.pulled_before and not (held and held[0]):
+            self.wrong("clock", f"it is {world.offset} off since {world.set_wrong_at}, and sending is not held")
 
     def _judge_waiting(self, now: datetime, *, is_open: bool) -> None:
         """Look whether a message is put back again and again, so that its own hour is always just to come."""

@@ -290,7 +290,9 @@ class People:
         world = self.world
         is_small = world.chance.next("small", world.hub.now) < 0.5
         far = 50 if is_small else 40 * 3600
-        world.offset = timedelta(seconds=world.between(-far, far, "jump"))
+        before, world.offset = world.offset, timedelta(seconds=world.between(-far, far, "jump"))
+        world.jumped = world.offset - before
+        (world.pulled_before,) = world.raw.execute("SELECT count(*) FROM audit").fetchone()
         world.set_wrong_at = world.hub.now
         for daemon in world.daemons:
             world.disturb(daemon)

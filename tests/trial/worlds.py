@@ -300,6 +300,8 @@ class World:
         self.hub = Hub(_begins(load))
         self.offset = timedelta()  #: by how much the machine's clock is wrong
         self.set_wrong_at = self.hub.now
+        self.jumped = timedelta()  #: by how much it was set wrong last
+        self.pulled_before = 0  #: levers pulled by then
         self.engine = empty_database()
         self.raw: Any = self.engine.raw_connection().driver_connection
         self.changes = self.raw.total_changes

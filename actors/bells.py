@@ -22,6 +22,7 @@ from actors.sending import Sender
 from actors.settling import settle_what_waits
 from actors.steps import Plan, is_called_for, take_step
 from config.services import Services
+from store.engine import reading
 
 #: bells rung at once for what is due; each rings on while there is more
 MOST_BELLS: Final = 8

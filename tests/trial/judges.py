@@ -466,6 +466,10 @@ LEFT_OVER: Final = {
         "message {} is {}, and nobody is told",
     "SELECT id, state FROM messages WHERE state IN ('failed', 'superseded', 'expired', 'undeliverable', 'unknown') "
     "AND reason IS NULL": "message {} is {} without a reason",
+    "SELECT m.id, n.id FROM messages m JOIN notices n ON n.message = m.id WHERE m.state IN ('superseded', 'expired') "
+    "AND n.state = 'bundled'": "message {} has been dropped, and notice {} in it holds",
+    "SELECT id, kind FROM messages WHERE state IN ('superseded', 'expired') AND kind <> 'notices'":
+        "message {} has been dropped, of kind {}",
     "SELECT n.id, m.id FROM notices n LEFT JOIN messages m ON m.id = n.message "
     "WHERE n.state = 'bundled' AND m.id IS NULL": "notice {} is bundled in message {}",
 }  # fmt: skip

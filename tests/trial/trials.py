@@ -24,6 +24,9 @@ from tests.trial.people import People
 from tests.trial.worlds import LOST, World
 
 HOUR = timedelta(hours=1)
+#: more switches between tasks in an hour are for nothing
+RESTLESS = 4000
+FOR_EACH = 50  #: and so many for each attempt at a message
 
 
 @dataclass(slots=True)
@@ -73,8 +76,11 @@ def _run(world: World, judge: Judge, people: People) -> None:
         if at > midnight(load.last + ONE_DAY) and not is_mended:
             is_mended = True
             people.mend()
+        switches, attempts = world.hub.switches, judge.seen_attempt
         world.hub.run_to(at)
         judge.look()
+        if world.hub.switches - switches > RESTLESS + FOR_EACH * (judge.seen_attempt - attempts):
+            judge.wrong("restless", f"{world.hub.switches - switches} switches in an hour up to {at}: nothing moves")
         if at == midnight(load.first) or at.hour == 4:  # noon
             judge.look_daily()
         at += HOUR

@@ -41,6 +41,10 @@ class ClockGuard:
         self._now, self._counted = self._clock.now(), self._seconds()
         return self._now, self._counted
 
+    def follow(self) -> None:
+        """Compare from now on, whatever has happened: somebody else has judged it."""
+        self._look()
+
     def trust(self) -> None:
         """Take the clock as right from now on: an operator has released."""
         self._is_trusted = True

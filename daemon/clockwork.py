@@ -28,9 +28,10 @@ from store.ahead import Ahead, look_ahead
 from store.engine import reading
 
 LOOK_S: Final = 0.1  #: longest wait between two looks, in real seconds
-FAILED_S: Final = 1.0  #: wait after a look that failed
+FAILED_S: Final = 1.0  #: wait after a look that failed, or that rang for what is still to begin
 STEP_S: Final = 10.0  #: how long a step may take before it is rung for again
 GUARD_S: Final = 1.0  #: between two looks at the clock itself
+FOLLOW_S: Final = 60.0  #: between two of them without the lease: longer than the lease of one that has died
 DOWN_S: Final = 600.0  #: a longer pause in real seconds means that the daemon was down
 LAG_S: Final = 0.01  #: a look that comes later than this takes what came in meanwhile together
 POLL_S: Final = 0.001  #: between the first two looks whether a step is taken; each is a quarter longer than the last
@@ -93,6 +94,7 @@ class Clockwork:
         """Have the next step taken if one is due; return how long to sleep until the next look, in real seconds."""
         if not self._has_lease():
             self._looked = None
+            self._leave_clock_to_others()
             return LOOK_S
         was_down = self._was_down()
         self._is_rung = False
@@ -116,10 +118,9 @@ class Clockwork:
             self._take(plan)
         elif watches:
             self._bells.watch.send()
-            self._stopping.wait(FAILED_S)
         self._sweep()
         if plan is None:
-            return pause
+            return FAILED_S if watches else pause
         if self._services.clock.is_drill or plan.holds_round or plan.makes_digests or self._is_rung:
             return 0.0
         # Marks of a long import that has not committed stay: looking again and again would not take them.
@@ -168,6 +169,16 @@ class Clockwork:
         self._untold = doubt
         self._is_in_doubt = bool(doubt) or held.startswith(CLOCK)
         return doubt
+
+    def _leave_clock_to_others(self) -> None:
+        """Let whoever has the lease judge the clock: he knows which jump an operator has looked at and released.
+
+        What happened within the last minute is still judged by whoever takes the lease: the one before may be dead.
+        """
+        self._is_in_doubt = False
+        if self._guard is not None and time.monotonic() - self._guarded >= FOLLOW_S:
+            self._guarded = time.monotonic()
+            self._guard.follow()
 
     def _alarm(self, doubt: str) -> None:
         now = self._services.clock.now()

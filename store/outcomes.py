@@ -122,6 +122,7 @@ def _attempt_row(one: Settled) -> dict[str, Any]:
     }
 
 
+_OTHER: Final = attempts.alias("other")
 _ENDED_BY: Final = ("outcome", "reason", "code", "provider_id", "status", "segments", "cost", "ended_at")
 
 
@@ -129,6 +130,13 @@ def _end(given: Mapping[str, Any]) -> Any:
     # A call-back may have come before the answer to the call: what it told stays.
     told: dict[str, Any] = {name: func.coalesce(attempts.c[name], given[f"new_{name}"]) for name in _ENDED_BY}
     told["outcome"] = case((attempts.c.outcome == "accepted", "accepted"), else_=given["new_outcome"])
+    # A sweep may have found it in the gateway's list meanwhile, for an equal text to the same person.
+    is_anothers = exists().where(
+        _OTHER.c.gateway == attempts.c.gateway,
+        _OTHER.c.provider_id == given["new_provider_id"],
+        _OTHER.c.id != attempts.c.id,
+    )
+    told["provider_id"] = func.coalesce(attempts.c.provider_id, case((~is_anothers, given["new_provider_id"])))
     return update(attempts).where(attempts.c.id == given["of"]).values(told)
 
 

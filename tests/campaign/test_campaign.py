@@ -180,7 +180,7 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
 # The campaign itself -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("fault", "judgement"), [("blind-retry", "twice"), ("no-recheck", "late")])
-def test_a_planted_fault_is_found(tmp_path, fault, judgement):
+@pytest.mark.parametrize(("fault", "judgements"), [("blind-retry", {"twice"}), ("no-recheck", {"late", "uncalled"})])
+def test_a_planted_fault_is_found(tmp_path, fault, judgements):
     wrongs, _ = hunt(fault, tmp_path)
-    assert judgement in wrongs
+    assert wrongs.keys() & judgements

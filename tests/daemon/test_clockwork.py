@@ -100,3 +100,33 @@ def test_a_jump_is_not_forgotten_though_the_database_is_out_of_reach_when_it_is_
     seconds.go_on(duban.clock)
     loop._look()
     assert "jumped by 10800 s" in held(duban)
+
+
+def test_a_jump_is_seen_also_by_one_that_was_in_doubt_when_it_lost_the_lease(duban, loop, seconds, monkeypatch):
+    seconds.go_on(duban.clock)
+    duban.clock.instant += timedelta(hours=3)
+    loop._look()
+    with monkeypatch.context() as without_lease:
+        without_lease.setattr(loop, "_has_lease", lambda: False)
+        with duban.engine.begin() as connection:
+            outbox.release(connection, duban.clock.now())
+        for _ in range(100):
+            seconds.go_on(duban.clock)
+            loop._look()
+    seconds.go_on(duban.clock)
+    duban.clock.instant += timedelta(hours=5)
+    loop._look()
+    assert "jumped by 18000 s" in held(duban)
+
+
+def test_what_another_has_judged_is_not_judged_again(duban, loop, seconds, monkeypatch):
+    with monkeypatch.context() as without_lease:
+        without_lease.setattr(loop, "_has_lease", lambda: False)
+        seconds.go_on(duban.clock)
+        duban.clock.instant += timedelta(hours=3)
+        for _ in range(100):
+            seconds.go_on(duban.clock)
+            loop._look()
+    seconds.go_on(duban.clock)
+    loop._look()
+    assert held(duban) is None

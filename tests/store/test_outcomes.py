@@ -154,6 +154,15 @@ def test_a_second_outcome_of_one_attempt_changes_nothing_but_what_was_not_told(c
     assert (made.outcome, made.provider_id, made.code) == ("accepted", "p1", "9")
 
 
+def test_an_outcome_is_noted_though_the_gateways_id_was_taken_for_that_of_an_equal_text(connection):
+    equal, other = claimed(connection)
+    outcomes.settle(connection, [settled(equal, "accepted", other, outcome="accepted", provider_id="p1")])
+    ident, attempt = claimed(connection)
+    outcomes.settle(connection, [settled(ident, "accepted", attempt, outcome="accepted", provider_id="p1")])
+    assert state_of(connection, ident) == "accepted"
+    assert [attempt_row(connection, a).provider_id for a in (other, attempt)] == ["p1", None]
+
+
 @pytest.mark.parametrize(("state", "reason"), [("accepted", None), ("failed", "because")])
 def test_an_outcome_that_comes_after_the_lease_is_noted_all_the_same(connection, state, reason):
     ident, attempt = claimed(connection)

@@ -26,7 +26,7 @@ from channels.gateway import Status
 from config.calendars import load_calendar
 from config.services import Services
 from daemon.clock_guard import ClockGuard
-from daemon.clockwork import LEASE_S, LOOK_S, SWEEP_S, Clockwork
+from daemon.clockwork import LEASE_S, LOOK_S, MOST_POLL_S, STEP_S, SWEEP_S, Clockwork
 from daemon.processes import claim_for_clock
 from rules.dockets import Desk
 from rules.facts import Channel, local_day, midnight
@@ -265,7 +265,9 @@ class Naps:
         began = hub.seconds
         if world.strikes("shared", daemon.name):
             world.wake_others(daemon)
-        world.nap(daemon, max(pause, 0.001))
+        # Who waits for a step that he has rung for rings again after a while, also where nothing has come of it.
+        most = STEP_S if pause <= MOST_POLL_S else QUIET.total_seconds()
+        world.nap(daemon, max(pause, 0.001), most)
         napped = hub.seconds - began
         if clockwork._looked is not None and napped > pause:
             clockwork._looked += napped - pause
@@ -414,25 +416,25 @@ class World:
 
     # Naps --------------------------------------------------------------------------------
 
-    def nap(self, daemon: Daemon, pause: float) -> None:
-        """Let a daemon sleep until it may find something, at least for `pause`; a change of the database wakes it."""
+    def nap(self, daemon: Daemon, pause: float, most: float) -> None:
+        """Let a daemon sleep until it may find something, from `pause` to `most`; a change of the database wakes it."""
         if daemon.clockwork._is_in_doubt:  # until an operator has released, or the clock is set right
             self.hub.sleep(pause if daemon.clockwork._untold else QUIET.total_seconds())
             return
         for_clock, _ = self.coming()
-        until = min(for_clock, self.clock_now() + QUIET)
+        until = min(for_clock, self.clock_now() + timedelta(seconds=most))
         daemon.is_woken = False
-        self._sleep(daemon, pause)
+        self._sleep(daemon, pause, most)
         # A sweep for which it was to wake may have become needless meanwhile.
         while not daemon.is_woken and self.clock_now() < until and not self.has_for_sweep():
-            self._sleep(daemon, pause)
+            self._sleep(daemon, pause, most)
 
     def has_for_sweep(self) -> bool:
         """Say whether a sweep would find anything."""
         _, for_sweep = self.coming()
         return for_sweep is not None and for_sweep <= self.clock_now()
 
-    def _sleep(self, daemon: Daemon, pause: float) -> None:
+    def _sleep(self, daemon: Daemon, pause: float, most: float) -> None:
         now = self.clock_now()
         for_clock, for_sweep = self.coming()
         left = (for_clock - now).total_seconds()
@@ -444,7 +446,7 @@ class World:
             left = left if left > 0 else daemon.idle_s
             sweep_in = sweep_in if sweep_in > 0 else daemon.idle_s
         left = min(left, max(sweep_in, self.next_sweep_s(daemon)))
-        self.hub.sleep(min(max(pause, left), QUIET.total_seconds()))
+        self.hub.sleep(min(max(pause, left), most))
 
     def next_sweep_s(self, daemon: Daemon) -> float:
         """Return in how many seconds a daemon may ring for a sweep again: a look before finds no messages."""

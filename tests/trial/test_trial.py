@@ -13,7 +13,7 @@ from tests.trial.faults import DECISIVE, RATES, Chance
 from tests.trial.shrinking import shrunk
 from tests.trial.trials import try_seed
 
-#: each a whole year of its own, some 350 notices; all sixty take too long for CI: see docs/trial.md
+#: each a whole year of its own, some 320 notices; more take too long for CI: see docs/trial.md
 YEARS = range(1, 11)
 
 

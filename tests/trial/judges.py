@@ -417,14 +417,17 @@ class Judge:
         }  # fmt: skip
         known_at = _known_at(load.record)
         for key, sent in expected.items():
-            # Another daemon that takes the clock over goes on as of then: what was settled meanwhile is not told.
+            # Where a bell for a step is lost, or the clock is taken over, it goes on as of then: what was settled
+            # meanwhile is not told.
             soon = (sent.at < at <= sent.at + TAKEN_OVER for at in known_at[subject_of(sent.notice.matter.id)])
             if (key not in decided and not any(soon)) or (
                 key in decided and decided[key].verdict != sent.notice.verdict
             ):
                 self.wrong("as replayed", f"{key} is {sent.notice.verdict} in a replay, here {decided.get(key)}")
         for key, row in decided.items():
-            if key not in expected and row.state != "superseded":
+            # Likewise, what came while it was taken over goes along with the round's own, in one message.
+            late = (at < row.decided_at <= at + TAKEN_OVER for at in known_at[subject_of(row.matter)])
+            if key not in expected and row.state != "superseded" and not any(late):
                 self.wrong("as replayed", f"{key} is {row.verdict} here alone, decided at {row.decided_at}")
         made = {(m.digest.kind.value, m.digest.period, m.digest.office, m.person.id) for m in run.digests}
         here = {tuple(row) for row in world.raw.execute("SELECT kind, period, office, person FROM digests")}
@@ -435,10 +438,14 @@ class Judge:
 def _known_at(record: Record) -> dict[Subject, list[datetime]]:
     """Return when something became known about each subject."""
     found: dict[Subject, list[datetime]] = defaultdict(list)
-    for petition in record.petition_events:
-        found[Subject(SubjectKind.PETITION, petition.petition)].append(petition.at)
-    for project in record.project_events:
-        found[Subject(SubjectKind.PROJECT, project.project)].append(project.at)
+    for petition in record.petitions:
+        found[Subject(SubjectKind.PETITION, petition.id)].append(petition.recorded_at)
+    for event in record.petition_events:
+        found[Subject(SubjectKind.PETITION, event.petition)].append(event.at)
+    for project in record.projects:
+        found[Subject(SubjectKind.PROJECT, project.id)].append(project.recorded_at)
+    for change in record.project_events:
+        found[Subject(SubjectKind.PROJECT, change.project)].append(change.at)
     for visit in record.visits:
         for seat in record.seats:
             if seat.deputy == visit.deputy:

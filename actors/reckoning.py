@@ -105,22 +105,9 @@ def read_lot(connection: Connection, desk: Desk, subjects: Sequence[Subject]) ->
 
 def reckon_subjects(
     connection: Connection, desk: Desk, subjects: Sequence[Subject], at: datetime, since: datetime
-) -> int:
-    """Bring the matters of some subjects up to `at`, and decide the notices of what happened."""
-    reckon_lot(connection, desk, read_lot(connection, desk, subjects), at, since)
-    return len(subjects)
-
-
-def reckon_lot(
-    connection: Connection,
-    desk: Desk,
-    lot: Lot,
-    at: datetime,
-    since: datetime,
-    fresh: Mapping[Subject, Reckoned] = MappingProxyType({}),
 ) -> None:
-    """Do so with what has been read. `fresh`: what has been reckoned up to `at` already, from the facts alone."""
-    decided = decide_lot(connection, desk, lot, at, since, fresh)
+    """Bring the matters of some subjects up to `at`, and decide the notices of what happened."""
+    decided = decide_lot(connection, desk, read_lot(connection, desk, subjects), at, since)
     keep(connection, decided)
     drop(connection, decided.forgotten, decided.gone)
 
@@ -145,7 +132,10 @@ def decide_lot(
     since: datetime,
     fresh: Mapping[Subject, Reckoned] = MappingProxyType({}),
 ) -> Decided:
-    """Return what there is to write, and write nothing."""
+    """Return what there is to write, and write nothing.
+
+    `fresh`: what has been reckoned up to `at` already, from the facts alone.
+    """
     outcomes = []
     for dossier in lot.dossiers:
         row = lot.rows.get(dossier.subject)

@@ -27,8 +27,8 @@ from store import installation, leases
 from store.ahead import CURSOR, Ahead
 from store.triggers import tell_step
 
-#: of the database's clock; beyond it a clock is not believed, see daemon/clock_guard.py
-AHEAD: Final = timedelta(seconds=60)
+#: by so much a clock may differ from the database's and be believed: one that is set by the network moves by less
+TOLERATED: Final = timedelta(seconds=60)
 ROUND: Final = "round"  #: job of the slots in which rounds are held
 
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ def is_called_for(desk: Desk, plan: Plan, now: datetime) -> bool:
     Who can write to the broker can ring for what he likes: a step that lies ahead would fire what is not due, one with
     digests or a round at another hour would have them leave at night.
     """
-    if plan.at > now + AHEAD:
+    if plan.at > now + TOLERATED:
         return False
     if not (plan.makes_digests or plan.holds_round) or leaves_at(plan.at, desk) == plan.at:
         return True

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from actors.steps import TOLERATED
 from config.services import Clock
 
-#: a clock that is set by the network moves by less
-TOLERATED: Final = timedelta(seconds=60)
 #: a clock that stands further behind what is done has jumped back
 BEHIND: Final = timedelta(minutes=2)
 #: an office that was away for longer confirms that it is back

@@ -1,7 +1,8 @@
 """How is time saved while millions of rows pass through a command?
 
 Python looks for garbage that reference counting leaves after every 700 new objects, among them rows that are about to
-be written: an import spends a fifth of its time on that. Callers: daemon/importing.py, daemon/cli (rebuild).
+be written: an import spends a fifth of its time on that. Callers: daemon/importing.py, daemon/helpers.py,
+daemon/commands/looks.py (rebuild).
 """
 
 import gc

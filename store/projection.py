@@ -71,7 +71,6 @@ _SOME_HOUSE: Final = (
     select(stale.c.kind).where(stale.c.kind == HOUSE).with_for_update(skip_locked=True).cte("some_house")
 )
 _TAKE_HOUSE: Final = delete(stale).where(stale.c.kind.in_(select(_SOME_HOUSE.c.kind))).returning(stale.c.kind)
-_ANY_STALE: Final = select(stale.c.kind).limit(1)
 _STALE: Final = select(stale.c.kind, stale.c.id).where(is_one_of(stale.c.id, "ids"))
 _LAGGING: Final = select(subjects.c.kind, subjects.c.id).where(
     subjects.c.next_reckon_at <= bindparam("known_by"), is_one_of(subjects.c.id, "ids")
@@ -98,11 +97,6 @@ def take_house(connection: Connection) -> bool:
 def mark_all_stale(connection: Connection) -> None:
     """Have every subject reckoned anew."""
     upsert(connection, stale, [{"kind": HOUSE, "id": "", "mark": 1}])
-
-
-def any_stale(connection: Connection) -> bool:
-    """Say whether anything is marked."""
-    return connection.execute(_ANY_STALE).first() is not None
 
 
 def stale_among(connection: Connection, wanted: Mapping[str, str], known_by: datetime | None = None) -> set[str]:

@@ -106,9 +106,10 @@ def matters(  # noqa: PLR0913, PLR0917
 
     if only_check and not rebuild:
         fail("--check goes with --rebuild", BAD_INPUT)
-    with looking() as (connection, desks, services), seldom_collecting():
+    with looking() as (connection, desks, services):
         if rebuild:
-            count = _tell_differences(rebuild_matters(connection, desks, write=not only_check), as_json=as_json)
+            with seldom_collecting():
+                count = _tell_differences(rebuild_matters(connection, desks, write=not only_check), as_json=as_json)
         else:
             day = local_day(services.clock.now())
             found = list_matters(connection, day, statuses=statuses, town=town, kind=kind, subject=subject, limit=limit)

@@ -18,6 +18,7 @@ from daemon.processes import WrongClock, claim_for_clock
 from rules.facts import Acknowledgement
 from rules.workdays import Calendar
 from store import findings, installation, projection
+from store.ahead import look_ahead
 from store.engine import make_engine
 from tests.actors.installations import Installation
 from tests.rules.builders import (
@@ -387,7 +388,7 @@ def test_a_step_ends_though_facts_keep_coming(duban, monkeypatch):
     monkeypatch.setattr(projection, "take_stale", take_while_somebody_writes)
     assert duban.wake("03-26 10:00").reckoned == 1
     with duban.engine.begin() as connection:
-        assert projection.any_stale(connection)
+        assert look_ahead(connection).is_stale
 
 
 def test_a_change_of_the_organisation_has_each_subject_reckoned_once_whatever_else_is_marked(early):
@@ -399,7 +400,7 @@ def test_a_change_of_the_organisation_has_each_subject_reckoned_once_whatever_el
         assert {tuple(row) for row in connection.execute(text("SELECT kind, id FROM subjects"))} == known
     assert early.wake("03-10 16:01").reckoned == len(known)
     with early.engine.begin() as connection:
-        assert not projection.any_stale(connection)
+        assert not look_ahead(connection).is_stale
 
 
 def test_a_fact_removed_by_another_program_is_reckoned_at_the_next_step(duban):
@@ -478,7 +479,7 @@ def test_the_same_calendar_and_policy_have_nothing_reckoned_anew(duban):
     under(duban).run("03-20 16:00")
     again = under(duban)
     with again.engine.begin() as connection:
-        assert not projection.any_stale(connection)
+        assert not look_ahead(connection).is_stale
 
 
 def test_another_calendar_has_due_dates_reckoned_anew(duban):

@@ -10,7 +10,8 @@ from intake.checking import check
 from rules.facts import Leave, PetitionEventKind, ProjectEventKind, Record, Visit
 from rules.matters import SubjectKind
 from rules.policy import Policy
-from store import facts, projection
+from store import facts
+from store.ahead import look_ahead
 from store.facts import BATCH, Tally
 from store.schema import stale
 from tests.oracle.records import write_random_record
@@ -45,7 +46,7 @@ def test_writing_the_same_again_changes_nothing_and_marks_nothing(connection, ta
     connection.execute(stale.delete())
     rows = getattr(FULL, table)
     assert facts.upsert(connection, table, rows) == Tally(added=0, changed=0, same=len(rows))
-    assert not projection.any_stale(connection)
+    assert not look_ahead(connection).is_stale
 
 
 CHANGES = {

@@ -198,7 +198,7 @@ def test_a_plan_that_reads_a_whole_table_is_seen(filled):
 
 
 def test_whether_anything_is_marked_is_one_row(filled):
-    assert not projection.any_stale(filled)
+    assert not look_ahead(filled).is_stale
     filled.execute(insert(stale), [{"kind": "deputy", "id": f"D{n}", "mark": 1} for n in range(3)])
-    assert projection.any_stale(filled)
+    assert look_ahead(filled).is_stale
     assert len(projection.take_stale(filled, 2)) == 2

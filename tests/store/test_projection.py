@@ -184,8 +184,8 @@ def test_a_subject_is_due_from_the_instant_at_which_it_changes(connection):
 def test_marking_all_has_everything_reckoned_anew(connection):
     for _ in range(2):
         projection.mark_all_stale(connection)
-    assert projection.any_stale(connection)
+    assert look_ahead(connection).is_stale
     assert projection.take_stale(connection, 9) == []
     assert projection.take_house(connection)
     assert not projection.take_house(connection)
-    assert not projection.any_stale(connection)
+    assert not look_ahead(connection).is_stale

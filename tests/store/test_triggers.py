@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, text, update
 
 from rules.facts import Record
 from store import projection
+from store.ahead import look_ahead
 from store.schema import FACTS, KEYS, stale
 from tests.store.rows import FULL, SPARE
 from tests.store.saving import insert_row, key_of, save
@@ -114,7 +115,7 @@ def test_what_changes_after_the_marks_were_taken_is_marked_again(record):
     assert projection.take_stale(record, 100)
     record.execute(text("UPDATE leaves SET reason = 'ill' WHERE deputy = 'DA'"))
     assert marks(record) == {("deputy", "DA")}
-    assert not projection.any_stale(record)
+    assert not look_ahead(record).is_stale
 
 
 def test_only_so_many_marks_are_taken_as_wanted(record):

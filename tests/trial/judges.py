@@ -12,8 +12,8 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from actors.desks import Desks
+from actors.steps import TOLERATED
 from channels.gateway import Outgoing
-from daemon.clock_guard import TOLERATED
 from replay.simulate import run_record
 from rules.dossiers import reckon
 from rules.facts import SHANGHAI, Channel, Record, local_day

@@ -46,33 +46,8 @@ from tests.actors.test_live_equals_simulation import (
 )
 from tests.daemon.conftest import opened, typed
 from tests.trust.contents import NOW, contents, fill
+from tests.trust.next_version import write_next
 
-NEXT = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "9999"
-down_revision = "{head}"
-expands = {expands}
-
-
-def unknown_below(connection):
-    return []
-
-
-def upgrade():
-    op.add_column("messages", sa.Column("colour", sa.String()))
-    op.add_column("petitions", sa.Column("colour", sa.String(), server_default="red", nullable=False))
-    op.create_index("ix_notices_colour", "notices", ["state", "town"])
-    op.create_table("colours", sa.Column("id", sa.Integer(), primary_key=True))
-
-
-def downgrade():
-    op.drop_table("colours")
-    op.drop_index("ix_notices_colour", "notices")
-    op.drop_column("petitions", "colour")
-    op.drop_column("messages", "colour")
-"""
 FLIPS = 2
 HEAD = migrating.head_version()
 MAIL = {"kind": "operator", "person": "operator", "channel": "email", "at": NOW, "day": NOW.date(), "moved_at": NOW}
@@ -81,7 +56,7 @@ MAIL |= {"try_at": NOW, "attempts": 0}
 
 def newer(folder, *, expands=True):
     """The folders of the migrations of a duban that is one version ahead."""
-    (folder / "9999_next.py").write_text(NEXT.format(head=HEAD, expands=expands), encoding="utf-8")
+    write_next(folder, expands=expands, colour=", nullable=False")
     return (*migrating.VERSIONS, str(folder))
 
 

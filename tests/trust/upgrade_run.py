@@ -34,43 +34,16 @@ from typing import Any, Final
 from sqlalchemy import create_engine, text
 
 from daemon.clockwork import LEASE_S
-from store import migrating
 from tests.campaign.chaos import Chaos, Plan
 from tests.campaign.running import OUT_OF_REACH, Outcome, campaign
 from tests.campaign.stage import ROOT, Stage, dying, end
 from tests.fakes.ledger import entries
+from tests.trust.next_version import NEXT_VERSION, write_next
 
 #: the code of before: it asks what a newer schema admits. 3d23a75 is the newest that does not
 BEFORE: Final = "81cd23d"
 MIGRATIONS: Final = "store/migrations/versions"
 PACKAGES: Final = ("actors", "channels", "config", "daemon", "intake", "replay", "rules", "store", "templates", "web")
-NEXT_VERSION: Final = "9999"
-NEXT: Final = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "9999"
-down_revision = "{head}"
-expands = True
-
-
-def unknown_below(connection):
-    return []
-
-
-def upgrade():
-    op.add_column("messages", sa.Column("colour", sa.String()))
-    op.add_column("petitions", sa.Column("colour", sa.String(), server_default="red"))
-    op.create_index("ix_notices_colour", "notices", ["state", "town"])
-    op.create_table("colours", sa.Column("id", sa.Integer(), primary_key=True))
-
-
-def downgrade():
-    op.drop_table("colours")
-    op.drop_index("ix_notices_colour", "notices")
-    op.drop_column("petitions", "colour")
-    op.drop_column("messages", "colour")
-"""
 PLAN: Final = Plan(
     kills=0, for_s=60.0, opens_s=14.0, per_s=4.0, named=0.0, stalls=0.0, twilio={}, mail={}, disturbances=(),
     daemons=2, workers=3,
@@ -129,7 +102,7 @@ def lay_new(folder: Path) -> None:
     """Lay the code of here into a new folder, with one more migration."""
     for name in (*PACKAGES, "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / MIGRATIONS / "9999_next.py").write_text(NEXT.format(head=migrating.head_version()), encoding="utf-8")
+    write_next(folder / MIGRATIONS)
 
 
 @dataclass

@@ -33,7 +33,7 @@ MOST_TEXTS: Final = 5_000_000
 LARGEST_WHOLE: Final = 4 * MEGABYTE
 MOST_WHOLE_TAGS: Final = 50_000
 #: of XML that is no cell and no text: openpyxl keeps each element and what stands after it
-MOST_IDLE_TAGS: Final = 300_000
+MOST_IDLE_TAGS: Final = 150_000
 MOST_IDLE_BYTES: Final = 64 * MEGABYTE
 TAGS_A_CELL: Final = 12  #: of a large one, with a formula or rich text in it
 BYTES_A_CELL: Final = 300  #: of a long one; longer ones are some, not all

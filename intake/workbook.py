@@ -73,8 +73,8 @@ def _sheet_rows(sheet: ReadOnlyWorksheet, table: str, meter: Meter, bytes_a_row:
         for number, cells in enumerate(watched_rows(sheet), 1):
             if number > LAST_SHEET_ROW:
                 raise Broken(number, f"lies beyond the last row of a sheet, {LAST_SHEET_ROW}")
-            values = [_value_of(cell) for cell in cells]
-            if any(value is not None for value in values):
+            values = [_value_of(cell) for cell in cells] if cells else ()  # a million rows may be left out
+            if values and any(value is not None for value in values):
                 yield number, values
             if table and not number % 1_000:
                 meter.done[table] = min(int(number * bytes_a_row), meter.total)

@@ -35,9 +35,3 @@ def record(connection: Connection, digest: Digest, person: str, counts: Counts, 
         "message": message,
     }
     insert_new(connection, digests, [row])
-
-
-def list_digests(connection: Connection) -> list[dict[str, object]]:
-    """Return all digests, in the order in which they were made."""
-    order = (digests.c.at, digests.c.kind, digests.c.office, digests.c.person)
-    return [dict(row) for row in connection.execute(select(digests).order_by(*order)).mappings()]

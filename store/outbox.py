@@ -186,24 +186,12 @@ def seal(connection: Connection, words: Sequence[dict[str, Any]]) -> None:
 
 _SOME_DUE: Final = select(messages.c.id).where(_IS_DUE).limit(bindparam("most"))
 COUNT_DUE: Final = select(func.count()).select_from(_SOME_DUE.subquery())
-_NEXT_TRY: Final = select(func.min(messages.c.try_at)).where(messages.c.state == word(State.DUE))
 _BUSY: Final = select(messages.c.id).where(or_(_IS_DUE, messages.c.state == word(State.SENDING))).limit(1)
-
-
-def has_claimable(connection: Connection, now: datetime) -> bool:
-    """Say whether a message is due and unclaimed, and sending is not held."""
-    return count_claimable(connection, now, 1) > 0 and held_because(connection) is None
 
 
 def count_claimable(connection: Connection, now: datetime, limit: int) -> int:
     """Return how many messages are due and unclaimed, up to `limit`."""
     return connection.execute(COUNT_DUE, {"now": now, "most": limit}).scalar_one()
-
-
-def next_try(connection: Connection) -> datetime | None:
-    """Return when the next message that is due may leave."""
-    found: datetime | None = connection.execute(_NEXT_TRY).scalar()
-    return found
 
 
 def is_busy(connection: Connection, now: datetime) -> bool:

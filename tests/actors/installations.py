@@ -20,13 +20,14 @@ from config.settings import load_settings
 from rules.facts import Channel, Record, midnight
 from rules.policy import Policy
 from rules.workdays import Calendar
-from store import digests, notices, sandbox
+from store import notices, sandbox
 from store.ahead import look_ahead
 from store.notices import Told
 from store.sandbox import Kept
 from store.schema import messages, metadata
 from tests.rules import builders
 from tests.rules.builders import CALENDAR, at, shown
+from tests.store.deliveries import made_digests
 from tests.store.saving import save
 
 Dump = dict[str, list[tuple[Any, ...]]]
@@ -162,7 +163,7 @@ class Installation:
     def digests(self) -> list[tuple[str, str, str, str]]:
         """Return the digests made: when, kind, period, office."""
         with self.engine.begin() as connection:
-            made = digests.list_digests(connection)
+            made = made_digests(connection)
         return [(shown(d["at"]), str(d["kind"]), str(d["period"]), str(d["office"])) for d in made]
 
     def messages(self, state: str | None = None) -> list[Any]:

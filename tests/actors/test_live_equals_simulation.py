@@ -22,11 +22,12 @@ from rules.facts import midnight
 from rules.matters import MatterKind
 from rules.policy import Policy
 from rules.workdays import ONE_DAY
-from store import digests, notices, outbox, projection
+from store import notices, outbox, projection
 from store.ahead import look_ahead
 from tests.actors.installations import Installation
 from tests.oracle.records import write_random_record
 from tests.oracle.test_oracle_cases import arguments
+from tests.store.deliveries import made_digests
 
 CASES = Path(__file__).parents[1] / "cases"
 #: rolling and calendar, both and either, assigned and any, with and without a daily limit of SMS
@@ -98,7 +99,7 @@ def _notices(connection):
 
 
 def _digests(connection):
-    for row in digests.list_digests(connection):
+    for row in made_digests(connection):
         yield {
             "at": local_iso(row["at"]),
             "digest": row["kind"],

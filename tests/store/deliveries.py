@@ -1,4 +1,4 @@
-"""Which messages and attempts do the tests of the outbox begin with?"""
+"""Which messages and attempts do the tests of the outbox begin with, and what has been made of them?"""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select
 from rules.deliveries import State
 from store import outbox
 from store.outbox import Message, New
-from store.schema import EXPLAINED, messages
+from store.schema import EXPLAINED, digests, messages
 from store.schema_service import attempts
 
 NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
@@ -44,6 +44,12 @@ def state_of(connection: Connection, ident: int) -> str:
 def attempt_row(connection: Connection, attempt: str) -> Any:
     """Return an attempt with all its columns."""
     return connection.execute(select(attempts).where(attempts.c.id == attempt)).one()
+
+
+def made_digests(connection: Connection) -> list[Any]:
+    """Return all digests, in the order in which they were made."""
+    order = (digests.c.at, digests.c.kind, digests.c.office, digests.c.person)
+    return list(connection.execute(select(digests).order_by(*order)).mappings())
 
 
 def claim(

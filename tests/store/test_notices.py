@@ -14,6 +14,7 @@ from store import digests, findings, installation, notices, outbox, sandbox
 from store.ahead import look_ahead
 from store.outbox import New
 from store.schema import EXPLAINED, messages
+from tests.store.deliveries import made_digests
 from tests.store.matters import matter
 
 NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
@@ -332,5 +333,5 @@ def test_a_digest_is_made_once_for_an_office_a_person_and_a_period(connection):
     assert not digests.is_made(connection, daily, "contact:C2")
     assert not digests.is_made(connection, replace(daily, period="2026-04-01"), "contact:C1")
     assert not digests.is_made(connection, replace(daily, kind=DigestKind.WEEKLY), "contact:C1")
-    (made,) = digests.list_digests(connection)
+    (made,) = made_digests(connection)
     assert (made["due_soon"], made["overdue"], made["at"], made["message"]) == (1, 2, NOW, carrier)

@@ -16,9 +16,10 @@ from actors.steps import TOLERATED
 from channels.gateway import Outgoing
 from replay.simulate import run_record
 from rules.dossiers import reckon
-from rules.facts import SHANGHAI, Channel, Record, local_day
+from rules.facts import SHANGHAI, Channel, Record, local_day, midnight
 from rules.matters import Matter, Subject, SubjectKind, subject_of
 from rules.notices import ALWAYS, is_in_window, rungs_left
+from rules.workdays import ONE_DAY
 from store import audit, facts, notices, projection
 from store.dossiers import read_dossiers
 from store.engine import reading
@@ -409,7 +410,10 @@ class Judge:
                 self.wrong("matters", f"{ident} is {ours.get(ident)}; by the facts {theirs.get(ident)}")
         if not is_exact:
             return
-        decided = {_key(t.notice): t.notice for t in told if t.notice.rung != "event-settled"}
+        over = midnight(load.ends + ONE_DAY)  # what leaves later, a replay does not tell
+        decided = {
+            _key(t.notice): t.notice for t in told if t.notice.rung != "event-settled" and t.notice.leaves_at < over
+        }
         expected = {
             (s.notice.matter.id, s.notice.matter.due, s.notice.rung, s.notice.person.id if s.notice.person else "",
              s.notice.channel or ""): s

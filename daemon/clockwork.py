@@ -184,7 +184,9 @@ class Clockwork:
         now = self._services.clock.now()
         log.error("sending is held", reason=doubt)
         with self._services.engine.begin() as connection:
-            outbox.hold(connection, doubt, now)
+            # Whoever holds by hand and lets go again must read that the clock is in doubt.
+            held = outbox.held_because(connection) or ""
+            outbox.hold(connection, doubt, now, outranks=not held.startswith(CLOCK))
             findings.note(connection, "clock", now.isoformat(), f"{doubt}; set it right, then duban release", now)
         self._untold = None
 

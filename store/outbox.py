@@ -215,9 +215,11 @@ def retry(connection: Connection, message: int, now: datetime) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
-def hold(connection: Connection, reason: str, now: datetime) -> bool:
-    """Stop all sending; False if it was held already, for a reason of its own."""
+def hold(connection: Connection, reason: str, now: datetime, *, outranks: bool = False) -> bool:
+    """Stop all sending; False if it was held already. The reason for that stays, unless ours `outranks` it."""
     if held_because(connection):
+        if outranks:
+            installation.put(connection, HELD, reason)
         return False
     installation.put(connection, HELD, reason)
     connection.execute(

@@ -38,7 +38,12 @@ def release() -> None:
 def _hold(*, held: bool) -> None:
     from daemon.levers import set_held
     from daemon.looking import looking
+    from intake.levers import BY_HAND
+    from store.outbox import held_because
 
     with looking() as (connection, _, services):
+        before = held_because(connection)
         waiting = set_held(connection, services, held=held)
     click.echo(f"sending is {'held' if held else 'released'}; {many(waiting, 'message')} due")
+    if before and before != BY_HAND:
+        click.echo(f"it was held {'already' if held else 'until now'}, {before}")

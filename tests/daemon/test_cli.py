@@ -546,6 +546,12 @@ def test_held_sending_is_shown_until_it_is_released(duban, imported):
     assert "HELD" not in duban("status").out
 
 
+def test_whoever_lets_go_what_the_system_held_reads_why(duban, imported):
+    change(imported, "insert into installation (key, value) values ('held', ?)", "clock: it has jumped by 9 s")
+    assert duban("hold").out.splitlines()[1:] == ["it was held already, clock: it has jumped by 9 s"]
+    assert duban("release").out.splitlines()[1:] == ["it was held until now, clock: it has jumped by 9 s"]
+
+
 # What cannot be reached, and what is set wrong --------------------------------------------
 
 LOOKING = (["status"], ["notices"], ["matters"], ["explain", HANDLE], ["retry", "1"], ["hold"])

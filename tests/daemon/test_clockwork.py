@@ -88,7 +88,7 @@ def test_a_clock_that_jumps_holds_all_sending_until_an_operator_releases(duban, 
 def test_a_jump_is_not_forgotten_though_the_database_is_out_of_reach_when_it_is_to_be_noted(
     duban, loop, seconds, monkeypatch
 ):
-    def fail(*_):
+    def fail(*_, **__):
         raise OperationalError("out of reach", None, Exception())
 
     with monkeypatch.context() as out_of_reach:
@@ -100,6 +100,17 @@ def test_a_jump_is_not_forgotten_though_the_database_is_out_of_reach_when_it_is_
     seconds.go_on(duban.clock)
     loop._look()
     assert "jumped by 10800 s" in held(duban)
+
+
+def test_who_holds_by_hand_reads_that_the_clock_is_in_doubt(duban, loop, seconds):
+    """Else he would let go what he held, and messages would leave by a wrong clock."""
+    with duban.engine.begin() as connection:
+        outbox.hold(connection, "held by an operator", duban.clock.now())
+    for _ in range(3):
+        seconds.go_on(duban.clock)
+        duban.clock.instant += timedelta(hours=3)
+        loop._look()
+        assert "jumped by 10800 s" in held(duban)
 
 
 def test_a_jump_is_seen_also_by_one_that_was_in_doubt_when_it_lost_the_lease(duban, loop, seconds, monkeypatch):

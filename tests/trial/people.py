@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from config.services import Services
+from daemon.clock_guard import CLOCK
 from intake import commands, levers
 from intake.faults import Refused
 from rules.facts import Channel, PetitionEvent, PetitionEventKind, Record, Row, Visit, midnight
@@ -205,7 +206,16 @@ class People:
     def _hold(self) -> None:
         self._pull(held=True)
         hours = self.world.between(0.01, 20, "held")
-        self.world.hub.after(hours * 3600, lambda: self._pull(held=False))
+        self.world.hub.after(hours * 3600, self._go_on)
+
+    def _go_on(self) -> None:
+        """Let go what was held by hand; who reads that it is for the clock leaves it to whoever sets that right."""
+        if not self._held_because().startswith(CLOCK):
+            self._pull(held=False)
+
+    def _held_because(self) -> str:
+        held = self.world.raw.execute("SELECT value FROM installation WHERE key = 'held'").fetchone()
+        return held[0] if held else ""
 
     def _pull(self, *, held: bool) -> None:
         def pull(services: Services) -> None:
@@ -220,10 +230,9 @@ class People:
         world = self.world
         if world.offset:
             return
-        held = world.raw.execute("SELECT value FROM installation WHERE key = 'held'").fetchone()
-        reason = held[0] if held else ""
-        is_own = not reason or reason.startswith("clock")
-        if reason.startswith("clock") or (
+        reason = self._held_because()
+        is_own = not reason or reason.startswith(CLOCK)
+        if reason.startswith(CLOCK) or (
             is_own and world.raw.execute("SELECT 1 FROM messages WHERE state = 'held' LIMIT 1").fetchone()
         ):
             self._pull(held=False)

@@ -26,7 +26,7 @@ from channels.gateway import Status
 from config.calendars import load_calendar
 from config.services import Services
 from daemon.clock_guard import ClockGuard
-from daemon.clockwork import LEASE_S, LOOK_S, MOST_POLL_S, STEP_S, SWEEP_S, Clockwork
+from daemon.clockwork import FAILED_S, LEASE_S, LOOK_S, MOST_POLL_S, STEP_S, SWEEP_S, Clockwork
 from daemon.processes import claim_for_clock
 from rules.dockets import Desk
 from rules.facts import Channel, local_day, midnight
@@ -261,6 +261,9 @@ class Naps:
         hub, clockwork = world.hub, self._daemon.clockwork
         if clockwork._renewed is None:
             hub.sleep(world.patience_of(daemon))
+            return False
+        if pause >= FAILED_S:  # the look failed: what it was to see, a clock set wrong for one, is still to be seen
+            hub.sleep(pause)
             return False
         began = hub.seconds
         if world.strikes("shared", daemon.name):

@@ -62,6 +62,10 @@ def use_key(engine: Engine, find: Callable[[], bytes]) -> None:
     engine.update_execution_options(**{KEY: cache(find)})
 
 
+_LAST: Final = select(func.max(audit.c.seq))
+_ADD: Final = insert(audit)
+
+
 def append(connection: Connection, *, at: datetime, actor: str, action: str, subject: str, **detail: Any) -> None:
     """Add one entry. `detail` holds no residents' data.
 
@@ -70,16 +74,16 @@ def append(connection: Connection, *, at: datetime, actor: str, action: str, sub
     _queue(connection)
     head = last_checkpoint(connection)
     # Where the end was cut off, the entry leaves a gap that shows.
-    last = max(connection.execute(select(func.max(audit.c.seq))).scalar() or 0, head.seq if head else 0)
+    last = max(connection.execute(_LAST).scalar() or 0, head.seq if head else 0)
     seq = last + 1
     entry = {"seq": seq, "at": at, "actor": actor, "action": action, "subject": subject, "detail": detail}
     find: Callable[[], bytes] | None = connection.get_execution_options().get(KEY)
     if find is None:
-        connection.execute(insert(audit).values(entry))
+        connection.execute(_ADD, entry)
         return
     before, count = _before(connection, head)
     mac = seal(find(), before, entry)
-    connection.execute(insert(audit).values(mac=mac, **entry))
+    connection.execute(_ADD, {"mac": mac, **entry})
     installation.put(connection, HEAD, str(Checkpoint(seq, count + 1, mac)))
 
 

@@ -131,11 +131,15 @@ def _enum_in(hint: Any) -> Any:
 
 def load(connection: Connection, table: str) -> Iterator[Any]:
     """Yield all rows of a table in the order of an export: by key, events by instant and position."""
+    return _rows(connection, Record.TABLES[table], _all_of(table))
+
+
+@cache
+def _all_of(table: str) -> Select[Any]:
     target = FACTS[table]
     order = [target.c[name] for name in (*ORDER.get(table, ()), *KEYS[table])]
     # A lot at a time; of those below a call reads few, for which a cursor of the server's would be three more waits.
-    query = select(target).order_by(*order).execution_options(yield_per=BATCH)
-    return _rows(connection, Record.TABLES[table], query)
+    return select(target).order_by(*order).execution_options(yield_per=BATCH)
 
 
 def ids(connection: Connection, table: str) -> set[str]:

@@ -4,6 +4,7 @@ Callers: actors/, `duban status`.
 """
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, func, select
 
@@ -22,6 +23,9 @@ def latest(connection: Connection, limit: int) -> list[tuple[datetime, str, str,
     return [(row.at, row.kind, row.subject, row.text) for row in connection.execute(query.limit(limit))]
 
 
+_OPEN: Final = select(func.count()).where(findings.c.closed_at.is_(None))
+
+
 def count_open(connection: Connection) -> int:
     """Return how many findings nobody has dealt with."""
-    return connection.execute(select(func.count()).where(findings.c.closed_at.is_(None))).scalar_one()
+    return connection.execute(_OPEN).scalar_one()

@@ -49,7 +49,10 @@ def is_done(connection: Connection, job: str, slot: str) -> bool:
     return connection.execute(_IS_DONE, {"job": job, "slot": slot}).first() is not None
 
 
+_LAST_DONE: Final = select(func.max(slots.c.at)).where(slots.c.job == bindparam("job"))
+
+
 def last_done(connection: Connection, job: str) -> datetime | None:
     """Return when a job was done last."""
-    found: datetime | None = connection.execute(select(func.max(slots.c.at)).where(slots.c.job == job)).scalar()
+    found: datetime | None = connection.execute(_LAST_DONE, {"job": job}).scalar()
     return found

@@ -100,7 +100,8 @@ _REACHED: Final = (
     select(notices.c.matter, notices.c.to_person)
     .where(is_one_of(notices.c.matter, "matters"))
     .join(messages)
-    .where(notices.c.rung.like("climb-%"), notices.c.state == word("bundled"), messages.c.state.not_in(NOT_LEFT))
+    .where(notices.c.rung.like("climb-%"), notices.c.state == word("bundled"))
+    .where(*(messages.c.state != word(state) for state in NOT_LEFT))
     .order_by(notices.c.id)
 )
 
@@ -199,25 +200,27 @@ def in_messages(connection: Connection, instead_of: Mapping[int, int | None]) ->
     return found
 
 
+_TWIN: Final = notices.alias("twin")
+_SAME: Final = [_TWIN.c[name] == notices.c[name] for name in ("matter", "due", "rung", "to_person")]
+_TOLD_BY_EMAIL: Final = (
+    select(notices.c.id)
+    .join(_TWIN, and_(*_SAME, _TWIN.c.channel == word("email"), _TWIN.c.verdict == word("sent")))
+    .where(is_one_of(notices.c.id, "of"), notices.c.channel != word("email"))
+)
+
+
 def _told_by_email(connection: Connection, rows: Sequence[NoticeRow]) -> set[int]:
     """Return those of some notices that went to the same person by e-mail too."""
     if not rows:
         return set()
-    twin = notices.alias()
-    same = [twin.c[name] == notices.c[name] for name in ("matter", "due", "rung", "to_person")]
-    query = (
-        select(notices.c.id)
-        .join(twin, and_(*same, twin.c.channel == "email", twin.c.verdict == "sent"))
-        .where(notices.c.id.in_([row.id for row in rows]), notices.c.channel != "email")
-    )
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_TOLD_BY_EMAIL, {"of": [row.id for row in rows]}).scalars())
 
 
 _SMS_COUNT: Final = (
     select(messages.c.person, func.count())
     .where(is_one_of(messages.c.person, "people"), messages.c.day == bindparam("day"))
-    .where(messages.c.channel == "sms", messages.c.kind == "notices")
-    .where(messages.c.state.not_in(["superseded", "expired"]))
+    .where(messages.c.channel == word("sms"), messages.c.kind == word("notices"))
+    .where(messages.c.state != word("superseded"), messages.c.state != word("expired"))
     .group_by(messages.c.person)
 )
 

@@ -93,20 +93,25 @@ def put(connection: Connection, new: New) -> int:
     return put_all(connection, [new])[0]
 
 
+_HAS_INSTEAD: Final = select(messages.c.id).where(messages.c.instead_of == bindparam("of"))
+
+
 def put_instead(connection: Connection, new: New) -> bool:
     """Put a message into the outbox in another's stead; False if that one has one already."""
-    query = select(messages.c.id).where(messages.c.instead_of == new.instead_of)
-    if connection.execute(query).first() is not None:
+    if connection.execute(_HAS_INSTEAD, {"of": new.instead_of}).first() is not None:
         return False
     put(connection, new)
     return True
+
+
+_ATTACH: Final = insert(attachments)
 
 
 def attach(connection: Connection, message: int, files: Iterable[tuple[str, str, bytes]]) -> None:
     """Let files go with a message: name, content type, content."""
     rows = [{"message": message, "name": name, "content_type": kind, "content": data} for name, kind, data in files]
     if rows:
-        connection.execute(insert(attachments), rows)
+        connection.execute(_ATTACH, rows)
 
 
 _ATTACHED: Final = (
@@ -204,15 +209,24 @@ def is_busy(connection: Connection, now: datetime) -> bool:
 # Levers ------------------------------------------------------------------------------------
 
 
+_AGAIN: Final = [state for state in before(State.DUE) if state not in (State.SENDING, State.HELD)]
+_RETRY: Final = (
+    update(messages)
+    .where(messages.c.id == bindparam("of"), or_(*(messages.c.state == word(state) for state in _AGAIN)))
+    .values(
+        state=State.DUE.value,
+        reason=None,
+        moved_at=bindparam("now"),
+        try_at=bindparam("now"),
+        absent_at=None,
+        followed_at=None,
+    )
+)
+
+
 def retry(connection: Connection, message: int, now: datetime) -> bool:
     """Give a message that failed one more try; False if it is in no state for that."""
-    again = [state for state in before(State.DUE) if state not in (State.SENDING, State.HELD)]
-    statement = (
-        update(messages)
-        .where(messages.c.id == message, messages.c.state.in_(again))
-        .values(state=State.DUE.value, reason=None, moved_at=now, try_at=now, absent_at=None, followed_at=None)
-    )
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(_RETRY, {"of": message, "now": now}).rowcount == 1
 
 
 def hold(connection: Connection, reason: str, now: datetime, *, outranks: bool = False) -> bool:
@@ -250,20 +264,24 @@ def held_because(connection: Connection) -> str | None:
 # Looking -----------------------------------------------------------------------------------
 
 
+_BY_STATE: Final = select(messages.c.state, func.count()).group_by(messages.c.state)
+_BY_STATE_OF_DAY: Final = _BY_STATE.where(messages.c.day == bindparam("day"))
+_OLDEST_DUE: Final = (
+    select(messages.c.at).where(messages.c.state == word(State.DUE)).order_by(messages.c.try_at).limit(1)
+)
+
+
 def count_by_state(connection: Connection) -> dict[str, int]:
     """Return how many messages there are in each state."""
-    query = select(messages.c.state, func.count()).group_by(messages.c.state)
-    return dict(connection.execute(query).all())
+    return dict(connection.execute(_BY_STATE).all())
 
 
 def oldest_due(connection: Connection) -> datetime | None:
     """Return since when the oldest message that is due has been waiting."""
-    query = select(messages.c.at).where(messages.c.state == word(State.DUE)).order_by(messages.c.try_at).limit(1)
-    found: datetime | None = connection.execute(query).scalar()
+    found: datetime | None = connection.execute(_OLDEST_DUE).scalar()
     return found
 
 
 def count_of_day(connection: Connection, day: date) -> dict[str, int]:
     """Return how many messages of a day there are in each state."""
-    query = select(messages.c.state, func.count()).where(messages.c.day == day).group_by(messages.c.state)
-    return dict(connection.execute(query).all())
+    return dict(connection.execute(_BY_STATE_OF_DAY, {"day": day}).all())

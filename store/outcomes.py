@@ -10,7 +10,20 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, String, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    String,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.dml import Update
 
 from rules.deliveries import NEXT, Report, State, Status, before
@@ -210,15 +223,19 @@ def _told(report: Report, row: Any, now: datetime) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
+def _is_in(*states: str) -> ColumnElement[bool]:
+    return or_(*(messages.c.state == word(state) for state in states))
+
+
 def _told_move(state: State) -> Any:
     """Return the statement by which a message follows the word of a gateway."""
     is_its_own = messages.c.attempt == bindparam("by")
     if state is not State.FAILED:
-        is_its_own = or_(is_its_own, messages.c.state.in_([State.DUE, State.HELD]))
+        is_its_own = or_(is_its_own, _is_in(State.DUE, State.HELD))
     now = bindparam("now", type_=UtcDateTime())
     return (
         update(messages)
-        .where(messages.c.id == bindparam("of"), is_its_own, messages.c.state.in_(before(state)))
+        .where(messages.c.id == bindparam("of"), is_its_own, _is_in(*before(state)))
         .values(
             state=state.value,
             reason=bindparam("new_reason"),
@@ -418,12 +435,15 @@ def to_follow(connection: Connection, limit: int) -> list[Message]:
     return [Message(*row) for row in connection.execute(_TO_FOLLOW, {"most": limit})]
 
 
+_FOLLOW: Final = update(messages).where(messages.c.id == bindparam("of")).values(followed_at=bindparam("now"))
+_FOLLOWED_AT: Final = select(messages.c.followed_at).where(messages.c.id == bindparam("of"))
+
+
 def follow(connection: Connection, message: int, now: datetime) -> None:
     """Note that the consequences of a message have been drawn."""
-    connection.execute(update(messages).where(messages.c.id == message).values(followed_at=now))
+    connection.execute(_FOLLOW, {"of": message, "now": now})
 
 
 def is_followed(connection: Connection, message: int) -> bool:
     """Say whether the consequences of a message have been drawn."""
-    query = select(messages.c.followed_at).where(messages.c.id == message)
-    return connection.execute(query).scalar() is not None
+    return connection.execute(_FOLLOWED_AT, {"of": message}).scalar() is not None

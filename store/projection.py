@@ -8,9 +8,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, tuple_, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from rules.derivations import Measure, Reckoning
 from rules.digests import Counts
@@ -148,10 +164,13 @@ def save_subjects(writer: Writer, rows: Iterable[SubjectRow]) -> None:
     upsert_lot(writer, subjects, [{f.name: getattr(row, f.name) for f in fields(row)} for row in rows])
 
 
+_DROP_SUBJECT: Final = delete(subjects).where(subjects.c.kind == bindparam("kind"), subjects.c.id == bindparam("of"))
+
+
 def drop_subjects(connection: Connection, gone: Iterable[Subject]) -> None:
     """Forget subjects that are no longer on record."""
     for subject in gone:
-        connection.execute(delete(subjects).where(subjects.c.kind == subject.kind, subjects.c.id == subject.id))
+        connection.execute(_DROP_SUBJECT, {"kind": subject.kind, "of": subject.id})
 
 
 def _by_kind(wanted: Iterable[Subject]) -> dict[SubjectKind, list[str]]:
@@ -206,6 +225,12 @@ _DROP_MATTERS: Final = delete(matters).where(is_one_of(matters.c.id, "ids"))
 _MATTERS_OF: Final = select(*COLUMNS).where(is_one_of(matters.c.kind, "kinds"), is_one_of(matters.c.subject, "ids"))
 _MATTERS_BY_ID: Final = select(*COLUMNS).where(is_one_of(matters.c.id, "ids"))
 _MATTERS_DUE: Final = select(*COLUMNS).where(matters.c.next_rung_at <= bindparam("at")).order_by(matters.c.next_rung_at)
+_LIVE: Final = (
+    select(*COLUMNS)
+    .where(matters.c.closed.is_(None), matters.c.id > bindparam("after"))
+    .order_by(matters.c.id)
+    .limit(bindparam("most"))
+)
 _NEXT_RUNG_AT: Final = select(func.min(matters.c.next_rung_at))
 _NEXT_RUNGS: Final = _MATTERS_BY_ID.with_only_columns(matters.c.id, matters.c.next_rung_at)
 
@@ -243,8 +268,7 @@ def live_matters(connection: Connection, size: int) -> Iterator[list[Matter]]:
     """Yield all matters that are not closed, in lots of `size`."""
     after = ""
     while True:
-        query = select(*COLUMNS).where(matters.c.closed.is_(None), matters.c.id > after).order_by(matters.c.id)
-        lot = [_matter(row) for row in connection.execute(query.limit(size)).all()]
+        lot = [_matter(row) for row in connection.execute(_LIVE, {"after": after, "most": size}).all()]
         if not lot:
             return
         yield lot
@@ -270,7 +294,7 @@ def set_next_rung(connection: Connection, calls: Sequence[tuple[str, datetime | 
     update_lot(connection, matters, "id", [{"id": ident, "next_rung_at": at} for ident, at in calls])
 
 
-def _status_on(day: date) -> Any:
+def _status_on(day: date | BindParameter[date]) -> Any:
     """Return how a matter stands on `day`, as SQL: the same as Matter.status_on."""
     return case(
         (matters.c.closed.is_not(None), matters.c.closed),
@@ -280,18 +304,40 @@ def _status_on(day: date) -> Any:
     )
 
 
+_DAY, _SOON, _SINCE = (bindparam(name, type_=Date()) for name in ("day", "soon", "since"))
+_IS_LIVE: Final = and_(
+    matters.c.closed.is_(None),
+    matters.c.silent.is_(False),
+    or_(matters.c.missed_from.is_(None), matters.c.missed_from > _DAY),
+)
+
+
+def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
+
+
+_COUNT_BY_TOWN: Final = (
+    select(matters.c.town, func.count(), _how_many(matters.c.due < _DAY))
+    .where(_IS_LIVE, matters.c.due <= _SOON)
+    .group_by(matters.c.town)
+)
+_COUNT_BY_KIND: Final = (
+    select(
+        matters.c.kind,
+        _how_many(and_(matters.c.due >= _DAY, matters.c.due <= _SOON)),
+        _how_many(matters.c.due < _DAY),
+        _how_many(matters.c.opened >= _SINCE),
+    )
+    .where(_IS_LIVE)
+    .group_by(matters.c.kind)
+)
+_COUNT_BY_KIND_IN: Final = _COUNT_BY_KIND.where(matters.c.town == bindparam("in"))
+
+
 def count_by_town(connection: Connection, day: date, limit: date) -> dict[str | None, Counts]:
     """Return what is due soon (up to `limit`) and overdue, by town; under None, of the whole municipality (R7.1)."""
-    overdue = func.sum(case((matters.c.due < day, 1), else_=0))
-    live = or_(matters.c.missed_from.is_(None), matters.c.missed_from > day)
-    query = (
-        select(matters.c.town, func.count(), overdue)
-        .where(matters.c.closed.is_(None), matters.c.silent.is_(False), matters.c.due <= limit, live)
-        .group_by(matters.c.town)
-    )
-    by_town: dict[str | None, Counts] = {
-        town: Counts(int(count - late), int(late)) for town, count, late in connection.execute(query)
-    }
+    rows = connection.execute(_COUNT_BY_TOWN, {"day": day, "soon": limit})
+    by_town: dict[str | None, Counts] = {town: Counts(int(count - late), int(late)) for town, count, late in rows}
     due_soon, late = (sum(getattr(c, name) for c in by_town.values()) for name in ("due_soon", "overdue"))
     return {None: Counts(due_soon, late), **by_town}
 
@@ -300,21 +346,11 @@ def count_by_kind(
     connection: Connection, day: date, limit: date, *, town: str | None, since: date
 ) -> dict[str, tuple[Counts, int]]:
     """Return what is due soon and overdue, and how many were opened since, by kind of matter; a town's, or all."""
-    sums = [
-        func.sum(case((condition, 1), else_=0))
-        for condition in (
-            and_(matters.c.due >= day, matters.c.due <= limit),
-            matters.c.due < day,
-            matters.c.opened >= since,
-        )
-    ]
-    live = or_(matters.c.missed_from.is_(None), matters.c.missed_from > day)
-    query = (
-        select(matters.c.kind, *sums)
-        .where(matters.c.closed.is_(None), matters.c.silent.is_(False), live)
-        .group_by(matters.c.kind)
-    )
-    rows = connection.execute(query if town is None else query.where(matters.c.town == town))
+    values = {"day": day, "soon": limit, "since": since}
+    if town is None:
+        rows = connection.execute(_COUNT_BY_KIND, values)
+    else:
+        rows = connection.execute(_COUNT_BY_KIND_IN, {**values, "in": town})
     return {kind: (Counts(int(soon), int(late)), int(new)) for kind, soon, late, new in rows}
 
 
@@ -338,14 +374,21 @@ def list_matters(
     limit: int | None = None,
 ) -> list[Listed]:
     """Return matters as they stand on `day`, the earliest due date first."""
-    status = _status_on(day).label("status")
-    query = select(*COLUMNS, status, matters.c.next_rung_at).order_by(matters.c.due, matters.c.id)
-    filters = [(matters.c.town, town), (matters.c.kind, kind), (matters.c.subject, subject)]
-    query = query.where(and_(True, *(column == value for column, value in filters if value)))  # noqa: FBT003
-    if statuses:
-        query = query.where(status.in_(statuses))
-    rows = connection.execute(query.limit(limit))
+    given = {"town": town, "kind": kind, "subject": subject, "statuses": list(statuses), "most": limit}
+    values = {name: value for name, value in given.items() if value or (name == "most" and value is not None)}
+    rows = connection.execute(_listing(*values), {"day": day, **values})
     return [Listed(_matter(row), Status(row.status), row.next_rung_at) for row in rows]
+
+
+@cache
+def _listing(*by: str) -> Select[Any]:
+    """Return the question for matters, chosen by values of these names."""
+    status = _status_on(_DAY)
+    query = select(*COLUMNS, status.label("status"), matters.c.next_rung_at).order_by(matters.c.due, matters.c.id)
+    query = query.where(*(matters.c[name] == bindparam(name) for name in by if name not in ("statuses", "most")))
+    if "statuses" in by:
+        query = query.where(is_one_of(status, "statuses"))
+    return query.limit(bindparam("most")) if "most" in by else query
 
 
 def live_by_town(connection: Connection, day: date) -> dict[str, int]:

@@ -5,6 +5,7 @@ sees nothing. Source: R5.10; docs/web.md has the table of rights. Callers: the r
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Select,
     Table,
     and_,
     exists,
@@ -191,8 +193,12 @@ def matters_open_to(scope: Scope) -> Condition:
 
 def seen_by_municipality(connection: Connection) -> set[str]:
     """Return the ids of what is not closed and has come to the municipality, so that it may be named there."""
-    query = select(matters.c.id).where(matters.c.closed.is_(None), matters_in(Scope(climbed_only=True)))
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_seen_by_municipality()).scalars())
+
+
+@cache
+def _seen_by_municipality() -> Select[tuple[str]]:
+    return select(matters.c.id).where(matters.c.closed.is_(None), matters_in(Scope(climbed_only=True)))
 
 
 def _is_of(table: Table, scope: Scope) -> Condition:

@@ -40,6 +40,7 @@ from tests.trial.faults import Chance
 from tests.trial.gateways import Provider, TrialGateway
 from tests.trial.hub import Hub, Killed, Task
 from tests.trial.loads import Load
+from tests.trial.quick import quick
 
 KEY: Final = b"a key of this trial alone, 32+ bytes"
 QUIET: Final = timedelta(hours=24)  #: a daemon looks at least so often
@@ -58,7 +59,7 @@ def _schema() -> sqlite3.Connection:
 
 def empty_database() -> Engine:
     """Return a database in memory with its schema, opened as duban opens its own."""
-    engine = make_engine("sqlite://")
+    engine = quick(make_engine("sqlite://"))
     fairy = engine.raw_connection()
     target: Any = fairy.driver_connection
     _schema().backup(target)

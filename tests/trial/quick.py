@@ -1,0 +1,145 @@
+"""How is a statement run without all that SQLAlchemy does for each?
+
+The first time it is run by SQLAlchemy itself, which writes its text and says how values go in and rows come out; from
+then on these go straight to SQLite, over one connection that stays open. What duban asks, and what it gets, stays the
+same to the bit: a test runs one seed both ways. Callers: worlds.py.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import CursorResult, IteratorResult
+from sqlalchemy.engine.default import DefaultExecutionContext
+
+#: where a statement keeps how it is run
+PLANS: Final = "_plans_of_the_trial"
+Given = Mapping[str, Any]
+Process = Callable[[Any], Any]
+
+
+class Rows(IteratorResult[Any]):
+    """What a statement gave."""
+
+    def __init__(self, metadata: Any, cursor: sqlite3.Cursor) -> None:
+        super().__init__(metadata, cursor)  # type: ignore[arg-type]
+        self.rowcount = cursor.rowcount
+
+
+class Plan:
+    """How one statement is run with values of some names."""
+
+    def __init__(self, context: DefaultExecutionContext, result: CursorResult[Any]) -> None:
+        compiled: Any = context.compiled
+        self.sql: str = compiled.string
+        self.metadata = result._metadata
+        fixed = compiled.construct_params(
+            extracted_parameters=context.extracted_parameters, escape_names=False, _check=False
+        )
+        processors = compiled._bind_processors
+        keys = {name: bind.key for bind, name in compiled.bind_names.items()}
+        #: key of the value, its name, what stands in its place if it is not given, how it goes to the driver
+        self.marks: list[tuple[str, str, Any, Process | None]] = [
+            (keys[name], name, fixed[name], processors.get(name)) for name in compiled.positiontup or ()
+        ]
+
+    @staticmethod
+    def is_possible(context: DefaultExecutionContext) -> bool:
+        """Say whether a statement needs no more than text and values."""
+        compiled: Any = context.compiled
+        return not (
+            compiled is None
+            or context.isddl
+            or compiled.literal_execute_params
+            or compiled.post_compile_params
+            or compiled.insert_prefetch
+            or compiled.update_prefetch
+            or compiled.implicit_returning
+            or any(bind.callable for bind in compiled.bind_names)
+        )
+
+    def values(self, given: Given) -> list[Any]:
+        """Return the values as the driver takes them."""
+        found = []
+        for key, name, fixed, process in self.marks:
+            value = given[key] if key in given else given.get(name, fixed)
+            found.append(value if process is None else process(value))
+        return found
+
+
+class Quick(Connection):
+    """A connection that remembers how each statement is run."""
+
+    def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
+        """Run a statement."""
+        options = {**statement._execution_options, **(execution_options or {})}
+        lot = parameters if isinstance(parameters, (list, tuple)) else [parameters] if parameters else []
+        if (len(lot) > 1 and statement.is_insert) or options.keys() - {"yield_per"}:
+            return super().execute(statement, parameters, execution_options=execution_options)
+        owner, plans = statement.__dict__.get(PLANS, (None, None))
+        if owner is not statement:  # a statement that was made from another has been given its plans
+            plans = {}
+            statement.__dict__[PLANS] = (statement, plans)
+        key = (*(lot[0] if lot else ()), len(lot) > 1)
+        plan = plans.get(key)
+        if plan is None:
+            result = super().execute(statement, parameters, execution_options=execution_options)
+            context = result.context
+            plans[key] = Plan(context, result) if Plan.is_possible(context) else False
+            return result
+        if not plan:
+            return super().execute(statement, parameters, execution_options=execution_options)
+        rows = self._run(plan, lot)
+        return rows.yield_per(options["yield_per"]) if "yield_per" in options else rows
+
+    def _run(self, plan: Plan, lot: Any) -> Rows:
+        driver: Any = self.connection.driver_connection
+        if len(lot) > 1:
+            values: Any = [plan.values(given) for given in lot]
+            run = driver.executemany
+        else:
+            values = plan.values(lot[0] if lot else {})
+            run = driver.execute
+        try:
+            return Rows(plan.metadata, run(plan.sql, values))
+        except sqlite3.Error as err:
+            self._handle_dbapi_exception(err, plan.sql, values, None, None)
+            raise
+
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
+        """Run a statement that is in words already."""
+        if not isinstance(parameters, list):
+            return super().exec_driver_sql(statement, parameters, execution_options)
+        driver: Any = self.connection.driver_connection
+        try:
+            if len(parameters) == 1:
+                cursor = driver.execute(statement, parameters[0])
+            else:
+                cursor = driver.executemany(statement, parameters)
+        except sqlite3.Error as err:
+            self._handle_dbapi_exception(err, statement, parameters, None, None)
+            raise
+        return Rows(CursorResult._no_result_metadata, cursor)
+
+    def close(self) -> None:
+        """End what is under way; the connection stays open for the next."""
+        if self._transaction is not None:
+            self._transaction.close()
+
+
+class QuickEngine(Engine):
+    """An engine that keeps its connection."""
+
+    _kept: Quick | None = None
+
+    def connect(self) -> Connection:
+        """Lend the connection."""
+        if self._kept is None:
+            self._kept = Quick(self)
+        return self._kept if self._kept._transaction is None else Connection(self)
+
+
+def quick(engine: Engine) -> Engine:
+    """Return an engine over the same database that runs statements quickly."""
+    return QuickEngine(engine.pool, engine.dialect, engine.url, hide_parameters=True)

@@ -197,7 +197,7 @@ def seen_by_municipality(connection: Connection) -> set[str]:
 
 
 @cache
-def _seen_by_municipality() -> Select[tuple[str]]:
+def _seen_by_municipality() -> Select[str]:
     return select(matters.c.id).where(matters.c.closed.is_(None), matters_in(Scope(climbed_only=True)))
 
 

@@ -239,10 +239,11 @@ class Judge:
         self._judge_waiting(now, is_open=opened is not None)
         if opened is None or now - max(opened, self.healthy_since) < SLA:
             return
-        late = _sql(now - SLA)
+        limits = {"late": _sql(now - SLA), "given_up": _sql(now - GIVEN_UP)}
+        if not world.raw.execute(ANY_STUCK, limits).fetchone()[0]:
+            return
         for query, what in STUCK.items():
-            limit = _sql(now - GIVEN_UP) if "unknown" in query else late
-            for ident, since in world.raw.execute(query, (limit,)):
+            for ident, since in world.raw.execute(query, limits):
                 if max(_instant(since), self.healthy_since) <= now - SLA:
                     self.wrong("in time", f"{what.format(ident)} since {since} (it is {_sql(now)})")
 
@@ -483,14 +484,15 @@ def _instant(words: str) -> datetime:
 
 #: what should not be so for long → in words
 STUCK: Final = {
-    "SELECT id, leaves_at FROM notices WHERE state = 'waiting' AND leaves_at < ?": "notice {} waits",
-    "SELECT id, try_at FROM messages WHERE state = 'due' AND try_at < ?": "message {} is due",
-    "SELECT id, claimed_until FROM messages WHERE state = 'sending' AND claimed_until < ?": "message {} is claimed",
-    "SELECT id, moved_at FROM messages WHERE state = 'unknown' AND followed_at IS NULL AND moved_at < ?":
+    "SELECT id, leaves_at FROM notices WHERE state = 'waiting' AND leaves_at < :late": "notice {} waits",
+    "SELECT id, try_at FROM messages WHERE state = 'due' AND try_at < :late": "message {} is due",
+    "SELECT id, claimed_until FROM messages WHERE state = 'sending' AND claimed_until < :late": "message {} is claimed",
+    "SELECT id, moved_at FROM messages WHERE state = 'unknown' AND followed_at IS NULL AND moved_at < :given_up":
         "message {} is unknown, and nobody is told",
     "SELECT id, moved_at FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL "
-    "AND moved_at < ?": "message {} did not arrive, and nobody is told",
+    "AND moved_at < :late": "message {} did not arrive, and nobody is told",
 }  # fmt: skip
+ANY_STUCK: Final = f"SELECT {' OR '.join(f'EXISTS ({query})' for query in STUCK)}"
 LEFT_OVER: Final = {
     "SELECT id, leaves_at FROM notices WHERE state = 'waiting' AND leaves_at < "
     "(SELECT max(at) FROM slots WHERE job = 'round')": "notice {} waits since {}",

@@ -7,7 +7,7 @@ same to the bit: a test runs one seed both ways. Callers: worlds.py.
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import CursorResult, IteratorResult
@@ -68,8 +68,35 @@ class Plan:
         return found
 
 
+class Transaction:
+    """One transaction, without what SQLAlchemy keeps of it, unless SQLAlchemy itself has to run a statement."""
+
+    def __init__(self, connection: "Quick") -> None:
+        self._connection = connection
+        if not connection.driver.in_transaction:  # one of `reading` has begun already
+            connection.driver.execute("BEGIN IMMEDIATE")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        known = self._connection._transaction or self._connection.driver
+        if kind is None:
+            known.commit()
+        else:
+            known.rollback()
+
+
 class Quick(Connection):
     """A connection that remembers how each statement is run."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.driver: Any = self.connection.driver_connection
+
+    def begin(self) -> Any:
+        """Begin a transaction, or go on with the one that has begun."""
+        return Transaction(self)
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """Run a statement."""
@@ -94,7 +121,7 @@ class Quick(Connection):
         return rows.yield_per(options["yield_per"]) if "yield_per" in options else rows
 
     def _run(self, plan: Plan, lot: Any) -> Rows:
-        driver: Any = self.connection.driver_connection
+        driver = self.driver
         if len(lot) > 1:
             values: Any = [plan.values(given) for given in lot]
             run = driver.executemany
@@ -104,21 +131,27 @@ class Quick(Connection):
         try:
             return Rows(plan.metadata, run(plan.sql, values))
         except sqlite3.Error as err:
-            self._handle_dbapi_exception(err, plan.sql, values, None, None)
+            self._tell(err, plan.sql, values)
             raise
+
+    def _tell(self, err: sqlite3.Error, statement: str, values: Any) -> None:
+        """Raise an error as SQLAlchemy does; the transaction is left to whoever began it."""
+        if self._transaction is None:
+            self._autobegin()
+        self._handle_dbapi_exception(err, statement, values, None, None)
 
     def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
         """Run a statement that is in words already."""
         if not isinstance(parameters, list):
             return super().exec_driver_sql(statement, parameters, execution_options)
-        driver: Any = self.connection.driver_connection
+        driver = self.driver
         try:
             if len(parameters) == 1:
                 cursor = driver.execute(statement, parameters[0])
             else:
                 cursor = driver.executemany(statement, parameters)
         except sqlite3.Error as err:
-            self._handle_dbapi_exception(err, statement, parameters, None, None)
+            self._tell(err, statement, parameters)
             raise
         return Rows(CursorResult._no_result_metadata, cursor)
 
@@ -126,6 +159,8 @@ class Quick(Connection):
         """End what is under way; the connection stays open for the next."""
         if self._transaction is not None:
             self._transaction.close()
+        elif self.driver.in_transaction:
+            self.driver.rollback()
 
 
 class QuickEngine(Engine):
@@ -137,7 +172,7 @@ class QuickEngine(Engine):
         """Lend the connection."""
         if self._kept is None:
             self._kept = Quick(self)
-        return self._kept if self._kept._transaction is None else Connection(self)
+        return Connection(self) if self._kept.driver.in_transaction else self._kept
 
 
 def quick(engine: Engine) -> Engine:

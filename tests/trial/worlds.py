@@ -319,6 +319,7 @@ class World:
         self.idle: deque[Task] = deque()
         self.attempts = 0
         self._seen: Any = None
+        self._sweep_at: tuple[int, datetime | None] | None = None  #: with the number of changes by then
         self._coming: tuple[Any, tuple[datetime, datetime | None]] | None = None
         self.on_commit: Callable[[Process], None] = lambda _process: None
         self.daemons = [Daemon(self, "daemon-1"), Daemon(self, "daemon-2")]
@@ -472,9 +473,11 @@ class World:
         return self._coming[1]
 
     def _next_sweep(self) -> datetime | None:
-        """Return when messages are to be looked at next."""
-        waits = [at for (at,) in self.raw.execute(COMING) if at]
-        return _instant(min(waits)) if waits else None
+        """Return when messages are to be looked at next, as of the last change of the database."""
+        if self._sweep_at is None or self._sweep_at[0] != self.raw.total_changes:
+            waits = [at for (at,) in self.raw.execute(COMING) if at]
+            self._sweep_at = self.raw.total_changes, _instant(min(waits)) if waits else None
+        return self._sweep_at[1]
 
     def patience_of(self, daemon: Daemon) -> float:
         """Return how long a daemon without the lease sleeps: the one that has it would renew it all the while."""

@@ -5,11 +5,10 @@ are made late: of daily and weekly ones the last, since all would tell the same;
 Rules: R7.1, R7.2. Callers: actors/steps.py.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
-from functools import cached_property
-from typing import Final
+from functools import cache, cached_property
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -91,7 +90,8 @@ class _Press:
         named = self._named(digest, overdue)
         view = self._view(digest, overdue, named)
         files = self._files(digest, view, named)
-        return [self._put(digest, view, files, person) for person in people]
+        words = cache(lambda channel: self._words(view, channel))
+        return [self._put(digest, view.counts, files, person, words) for person in people]
 
     def _overdue(self, digest: Digest) -> list[Matter]:
         listed = projection.list_matters(self.connection, self.day, statuses=[Status.OVERDUE], town=digest.town)
@@ -154,18 +154,27 @@ class _Press:
             self._reports[month] = as_xlsx(view_of(report, self.desk.house, self._settings.office_name))
         return self._reports[month]
 
-    def _put(self, digest: Digest, view: DigestView, files: list[File], person: Person) -> int:
+    def _words(self, view: DigestView, channel: Channel) -> dict[str, Any]:
+        """Return what a digest says on a channel: the same to all of an office."""
+        if channel is not Channel.EMAIL:
+            return {"body": self._wording.digest_sms(view)}
+        email = self._wording.digest_email(view)
+        return {"subject": email.subject, "body": email.text, "html": email.html}
+
+    def _put(
+        self,
+        digest: Digest,
+        counts: Counts,
+        files: list[File],
+        person: Person,
+        words: Callable[[Channel], dict[str, Any]],
+    ) -> int:
         channel = person.used([Channel.EMAIL])[0]
-        new = New(kind="digest", person=person.id, channel=channel, at=self.at, day=self.day)
-        if channel is Channel.EMAIL:
-            email = self._wording.digest_email(view)
-            new = replace(new, subject=email.subject, body=email.text, html=email.html)
-        else:
-            new = replace(new, body=self._wording.digest_sms(view))
+        new = New(kind="digest", person=person.id, channel=channel, at=self.at, day=self.day, **words(channel))
         message = outbox.put(self.connection, new)
         if channel is Channel.EMAIL:
             outbox.attach(self.connection, message, files)
-        digests.record(self.connection, digest, person.id, view.counts, self.at, message)
+        digests.record(self.connection, digest, person.id, counts, self.at, message)
         return message
 
 

@@ -94,7 +94,7 @@ class Hub:
         task = self._tasks[getcurrent()]
         task.sleep += 1
         task.wakes_at = None
-        self.rouse(task, self.now + timedelta(seconds=seconds))
+        self.rouse(task, self.now + timedelta(0, seconds))
         self.light.switch()
 
     def wait(self) -> None:

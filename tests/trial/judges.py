@@ -261,7 +261,10 @@ class Judge:
 
     def _judge_waiting(self, now: datetime, *, is_open: bool) -> None:
         """Look whether a message is put back again and again, so that its own hour is always just to come."""
-        query = "SELECT id FROM messages WHERE state = 'due' AND try_at < ?" if is_open else "SELECT 0 WHERE 0 = ?"
+        if not is_open:
+            self.waits = {}
+            return
+        query = "SELECT id FROM messages WHERE state = 'due' AND try_at < ?"
         soon = _sql(now + timedelta(minutes=1))
         self.waits = {ident: self.waits.get(ident, now) for (ident,) in self.world.raw.execute(query, (soon,))}
         for ident, since in self.waits.items():

@@ -15,6 +15,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 
 #: where a statement keeps how it is run
 PLANS: Final = "_plans_of_the_trial"
+UNKNOWN: Final[tuple[Any, dict[Any, Any]]] = (None, {})
 Given = Mapping[str, Any]
 Process = Callable[[Any], Any]
 
@@ -22,8 +23,18 @@ Process = Callable[[Any], Any]
 class Rows(IteratorResult[Any]):
     """What a statement gave."""
 
-    def __init__(self, metadata: Any, cursor: sqlite3.Cursor) -> None:
-        super().__init__(metadata, cursor)  # type: ignore[arg-type]
+    def __init__(self, plan: "Plan", cursor: sqlite3.Cursor) -> None:
+        super().__init__(plan.metadata, cursor)  # type: ignore[arg-type]
+        self.rowcount = cursor.rowcount
+        if plan.getter is None:
+            plan.getter = self._row_getter
+        self.__dict__["_row_getter"] = plan.getter  # the same for all results of a statement
+
+
+class Done:
+    """How many rows a statement has changed."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
         self.rowcount = cursor.rowcount
 
 
@@ -34,6 +45,8 @@ class Plan:
         compiled: Any = context.compiled
         self.sql: str = compiled.string
         self.metadata = result._metadata
+        self.returns_rows = result.returns_rows
+        self.getter: Any = None  #: what makes rows of the driver's
         fixed = compiled.construct_params(
             extracted_parameters=context.extracted_parameters, escape_names=False, _check=False
         )
@@ -100,39 +113,42 @@ class Quick(Connection):
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """Run a statement."""
-        options = {**statement._execution_options, **(execution_options or {})}
-        lot = parameters if isinstance(parameters, (list, tuple)) else [parameters] if parameters else []
-        if (len(lot) > 1 and statement.is_insert) or options.keys() - {"yield_per"}:
-            return super().execute(statement, parameters, execution_options=execution_options)
-        owner, plans = statement.__dict__.get(PLANS, (None, None))
-        if owner is not statement:  # a statement that was made from another has been given its plans
+        owner, plans = statement.__dict__.get(PLANS, UNKNOWN)
+        is_lot = isinstance(parameters, (list, tuple))
+        first = (parameters[0] if is_lot else parameters) or {}
+        key = (*first, is_lot and len(parameters) > 1)
+        plan = plans.get(key) if owner is statement else None
+        options = statement._execution_options
+        if execution_options:
+            options = {**options, **execution_options}
+        if not plan or options.keys() - {"yield_per"}:
+            result = super().execute(statement, parameters, execution_options=execution_options)
+            if plan is None:
+                self._learn(statement, key, result)
+            return result
+        try:
+            if key[-1]:
+                cursor = self.driver.executemany(plan.sql, [plan.values(given) for given in parameters])
+            else:
+                cursor = self.driver.execute(plan.sql, plan.values(first))
+        except sqlite3.Error as err:
+            self._tell(err, plan.sql, parameters)
+            raise
+        if not plan.returns_rows:
+            return Done(cursor)
+        rows = Rows(plan, cursor)
+        return rows.yield_per(options["yield_per"]) if options else rows
+
+    @staticmethod
+    def _learn(statement: Any, key: tuple[Any, ...], result: Any) -> None:
+        """Keep how a statement was run just now."""
+        owner, plans = statement.__dict__.get(PLANS, UNKNOWN)
+        if owner is not statement:  # one that was made from another has been given its plans
             plans = {}
             statement.__dict__[PLANS] = (statement, plans)
-        key = (*(lot[0] if lot else ()), len(lot) > 1)
-        plan = plans.get(key)
-        if plan is None:
-            result = super().execute(statement, parameters, execution_options=execution_options)
-            context = result.context
-            plans[key] = Plan(context, result) if Plan.is_possible(context) else False
-            return result
-        if not plan:
-            return super().execute(statement, parameters, execution_options=execution_options)
-        rows = self._run(plan, lot)
-        return rows.yield_per(options["yield_per"]) if "yield_per" in options else rows
-
-    def _run(self, plan: Plan, lot: Any) -> Rows:
-        driver = self.driver
-        if len(lot) > 1:
-            values: Any = [plan.values(given) for given in lot]
-            run = driver.executemany
-        else:
-            values = plan.values(lot[0] if lot else {})
-            run = driver.execute
-        try:
-            return Rows(plan.metadata, run(plan.sql, values))
-        except sqlite3.Error as err:
-            self._tell(err, plan.sql, values)
-            raise
+        context = result.context
+        is_many = bool(key[-1]) and statement.is_insert
+        plans[key] = Plan(context, result) if Plan.is_possible(context) and not is_many else False
 
     def _tell(self, err: sqlite3.Error, statement: str, values: Any) -> None:
         """Raise an error as SQLAlchemy does; the transaction is left to whoever began it."""
@@ -153,7 +169,7 @@ class Quick(Connection):
         except sqlite3.Error as err:
             self._tell(err, statement, parameters)
             raise
-        return Rows(CursorResult._no_result_metadata, cursor)
+        return Done(cursor)
 
     def close(self) -> None:
         """End what is under way; the connection stays open for the next."""

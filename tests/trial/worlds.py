@@ -85,7 +85,7 @@ class Boundaries:
         process = self._process
         process.boundary("before a transaction")
         process.reach_database()
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection, connection.begin():
             yield connection
             process.may_crash("before a commit")
         if process.world.has_changed(process):

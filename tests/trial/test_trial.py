@@ -14,7 +14,7 @@ from tests.trial.shrinking import shrunk
 from tests.trial.trials import try_seed
 
 #: each a whole year of its own, some 320 notices; more take too long for CI: see docs/trial.md
-YEARS = range(1, 11)
+YEARS = range(1, 41)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -3,48 +3,90 @@
 Rules: R5.1 to R5.4. Callers: actors/steps.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from actors.leaving import Envelopes
+from config.collecting import seldom_collecting
 from rules.dockets import Desk
 from rules.facts import local_day
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict, attention_for, once, round_notices
 from store import notices, projection
+from store.lots import beside
 
 #: matters read, decided and written at a time: bounds memory, not meaning
 BATCH: Final = 2000
 
 
-def hold_round(connection: Connection, desk: Desk, at: datetime, envelopes: Envelopes) -> int:
+class Lot(NamedTuple):
+    """Matters that are due, as they are on record, and which of their rungs have been dealt with."""
+
+    rows: Sequence[Row[Any]]
+    fired: Mapping[str, Collection[Fired]]
+
+
+@dataclass(slots=True)
+class Decided:
+    """What a round decided of some matters."""
+
+    notices: list[Notice] = field(default_factory=list)
+    fired: list[tuple[str, Fired, datetime | None]] = field(default_factory=list)  #: with the matter's next look
+    looks: list[tuple[str, datetime | None]] = field(default_factory=list)  #: of matters of which nothing fired
+
+
+def hold_round(connection: Connection, desk: Desk, since: datetime, at: datetime, envelopes: Envelopes) -> int:
     """Fire every rung whose date has come by `at`, and return how many notices were decided; they leave at once.
+
+    `since`: when the last round was held. A lot is decided while the one before is written and the next one read.
 
     Running twice is harmless: a rung is recorded as fired, and a notice's key is unique.
     """
-    decided = 0
+    count, last = 0, Decided()
+    lots = _lots(connection, since, at)
+
+    def go_on(decided: Decided) -> Lot | None:
+        _record(connection, decided, at, envelopes)
+        return next(lots, None)
+
+    with seldom_collecting():
+        lot = next(lots, None)
+        while lot:
+            with beside(connection, partial(go_on, last)) as coming:
+                last = _decide(lot, at, desk)
+            count += len(last.notices)
+            lot = coming.result()
+        _record(connection, last, at, envelopes)
+    return count
+
+
+def _lots(connection: Connection, since: datetime, at: datetime) -> Iterator[Lot]:
+    for rows in projection.matters_due(connection, since, at, BATCH):
+        yield Lot(rows, notices.fired(connection, projection.ids_of(rows)))
+
+
+def _decide(lot: Lot, at: datetime, desk: Desk) -> Decided:
+    decided = Decided()
     day, after = local_day(at), at + timedelta(microseconds=1)
-    for matters in projection.matters_due(connection, at, BATCH):
-        fired = notices.fired(connection, [matter.id for matter in matters])
-        found: list[Notice] = []
-        dealt: list[tuple[str, Fired]] = []
-        calls: list[tuple[str, datetime | None]] = []
-        for matter in matters:
-            result = round_notices(matter, fired.get(matter.id, ()), day, desk)
-            found += result.notices
-            dealt += [(matter.id, rung) for rung in result.fired]
-            calls.append((matter.id, attention_for(matter, result.left, after, desk)))
-        notices.record_fired(connection, dealt, at)
-        _decide(connection, once(found), at, envelopes)
-        decided += len(found)
-        projection.set_next_rung(connection, calls)
+    for matter in map(projection.matter_of, lot.rows):
+        result = round_notices(matter, lot.fired.get(matter.id, ()), day, desk)
+        look = attention_for(matter, result.left, after, desk)
+        decided.notices += result.notices
+        decided.fired += [(matter.id, rung, look) for rung in result.fired]
+        if not result.fired:
+            decided.looks.append((matter.id, look))
+    decided.notices = once(decided.notices)
     return decided
 
 
-def _decide(connection: Connection, found: Sequence[Notice], at: datetime, envelopes: Envelopes) -> None:
+def _record(connection: Connection, decided: Decided, at: datetime, envelopes: Envelopes) -> None:
     """Record what is right at this very instant, in the messages in which it leaves."""
-    messages = envelopes.lend(notices.address_of(n) for n in found if n.verdict is Verdict.SENT)
-    notices.decide_leaving(connection, found, at, messages, envelopes.later)
+    sent = (notices.address_of(notice) for notice in decided.notices if notice.verdict is Verdict.SENT)
+    notices.decide_leaving(connection, decided.notices, at, envelopes.lend(sent), envelopes.later)
+    notices.record_fired(connection, decided.fired, at)
+    projection.set_next_rung(connection, decided.looks)

@@ -30,6 +30,7 @@ from store.triggers import tell_step
 #: by so much a clock may differ from the database's and be believed: one that is set by the network moves by less
 TOLERATED: Final = timedelta(seconds=60)
 ROUND: Final = "round"  #: job of the slots in which rounds are held
+BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger()
 
@@ -88,6 +89,11 @@ def is_taken(connection: Connection, plan: Plan) -> bool:
     return done_to is not None and datetime.fromisoformat(done_to) >= plan.at
 
 
+def last_round(connection: Connection) -> datetime:
+    """Return when the last round was held; before the first, some instant before all."""
+    return leases.last_done(connection, ROUND) or BEFORE_ALL
+
+
 def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
     """Do what is due at `plan.at`, or return None if that is done already.
 
@@ -113,9 +119,12 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
 
 
 def _hold_round(connection: Connection, desk: Desk, plan: Plan, envelopes: Envelopes) -> int:
-    if not plan.holds_round or not leases.do_once(connection, ROUND, plan.at.isoformat(), plan.at):
+    if not plan.holds_round:
         return 0
-    return hold_round(connection, desk, plan.at, envelopes)
+    since = last_round(connection)
+    if not leases.do_once(connection, ROUND, plan.at.isoformat(), plan.at):
+        return 0
+    return hold_round(connection, desk, since, plan.at, envelopes)
 
 
 def _move_cursor(connection: Connection, before: datetime, at: datetime) -> bool:

@@ -15,7 +15,7 @@ from multiprocessing import connection
 from threading import Thread
 from typing import Any, Final, TypeVar
 
-from daemon.collecting import seldom_collecting
+from config.collecting import seldom_collecting
 
 Terms = TypeVar("Terms")
 Job = TypeVar("Job")

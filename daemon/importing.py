@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from actors.desks import start_on
+from config.collecting import seldom_collecting
 from config.services import Services
-from daemon.collecting import seldom_collecting
 from daemon.records import progress_bar, where_they_are
 from intake.importing import ImportReport, import_record
 from store.engine import reading

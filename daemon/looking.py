@@ -3,7 +3,7 @@
 Callers: daemon/commands (status, notices, matters, explain).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,10 @@ from actors.desks import Desks
 from config.drill import Drill, DrillClock
 from config.services import SQLITE, Services, open_services
 from daemon.processes import CLOCK, POLICY
+from rules.dockets import Desk
 from rules.facts import SHANGHAI, local_day
+from rules.matters import Matter
+from rules.notices import next_attention
 from rules.policy import Policy
 from store import findings, installation, migrating, notices, outbox, projection
 from store.ahead import CURSOR
@@ -143,7 +146,13 @@ def notice_line(told: Told) -> str:
     return f"{row.id:>6}  {at}  {row.rung:<15} {row.matter}  → {to}  {became}{why}"
 
 
-def matter_facts(listed: Listed) -> dict[str, Any]:
+def next_rungs(connection: Connection, desk: Desk, matters: Sequence[Matter], now: datetime) -> list[datetime | None]:
+    """Return in which round from `now` on a rung of each matter fires, on the facts known now."""
+    fired = notices.fired(connection, [matter.id for matter in matters])
+    return [next_attention(matter, fired.get(matter.id, ()), now, desk) for matter in matters]
+
+
+def matter_facts(listed: Listed, next_rung_at: datetime | None) -> dict[str, Any]:
     """Return one matter as it stands."""
     matter = listed.matter
     return {
@@ -154,12 +163,12 @@ def matter_facts(listed: Listed) -> dict[str, Any]:
         "settled": matter.settled.isoformat() if matter.settled else None,
         "responsible": matter.responsible,
         "town": matter.town,
-        "next_rung_at": listed.next_rung_at.astimezone(SHANGHAI).isoformat() if listed.next_rung_at else None,
+        "next_rung_at": next_rung_at.astimezone(SHANGHAI).isoformat() if next_rung_at else None,
     }
 
 
-def matter_line(listed: Listed) -> str:
+def matter_line(listed: Listed, next_rung_at: datetime | None) -> str:
     """Return one matter as it stands, for people."""
     matter = listed.matter
-    coming = f"  next {listed.next_rung_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}" if listed.next_rung_at else ""
+    coming = f"  next {next_rung_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}" if next_rung_at else ""
     return f"{matter.due}  {listed.status:<9} {matter.id}  {matter.responsible}{coming}"

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from actors.desks import Desks
 from actors.reckoning import Lot, decide_lot, drop, keep, read_lot
-from actors.steps import cursor, hold_cursor
+from actors.steps import cursor, hold_cursor, last_round
 from daemon import helpers
 from rules.dockets import Desk
 from rules.dossiers import Reckoned, reckon
@@ -139,19 +139,20 @@ def _differing(
 def _wrong_calls(
     connection: Connection, desk: Desk, matters: Sequence[tuple[Subject, Matter]], at: datetime
 ) -> Iterator[tuple[Subject, str]]:
-    """Yield the live matters that would be looked at in another round than the next that is theirs."""
+    """Yield the live matters that would not be looked at in the next round that is theirs; looks may be too many."""
     today = local_day(at)
     live = [(subject, matter) for subject, matter in matters if matter.is_live(today)]
     if not live:
         return
     ids = [matter.id for _, matter in live]
-    fired, calls = notices.fired(connection, ids), projection.next_rungs(connection, ids)
+    fired, calls = notices.fired(connection, ids), projection.looks_at(connection, ids, last_round(connection))
     after = max(at + timedelta(microseconds=1), midnight(desk.start_on))
     for subject, matter in live:
         known, reckoned = calls[matter.id], next_attention(matter, fired.get(matter.id, ()), after, desk)
-        is_still_due = known is not None and known <= at
-        if known != reckoned and not is_still_due:
-            yield subject, f"{matter.id}: its next rung is at {known}, reckoned {reckoned}"
+        is_still_due = any(look <= at for look in known)
+        if reckoned is not None and reckoned not in known and not is_still_due:
+            looks = ", ".join(map(str, sorted(known))) or "no round"
+            yield subject, f"{matter.id}: is looked at in {looks}, reckoned {reckoned}"
 
 
 def _difference(fresh: object, known: object) -> str:

@@ -129,7 +129,13 @@ def _instant(day: date, at: time) -> datetime:
 
 def next_round(at: datetime, policy: Policy, calendar: Calendar, earliest: date = date.min) -> datetime:
     """Return the first round at or after `at` whose day is not before `earliest`."""
+    return _next_round(at, policy.notify_at, calendar, earliest)
+
+
+# A round asks it of very many matters, which have few earliest days.
+@lru_cache(maxsize=4096)
+def _next_round(at: datetime, notify_at: time, calendar: Calendar, earliest: date) -> datetime:
     day = max(local_day(at), earliest)
-    if not calendar.is_workday(day) or round_at(day, policy) < at:
+    if not calendar.is_workday(day) or _instant(day, notify_at) < at:
         day = calendar.workdays(day, 1) if calendar.is_workday(day) else calendar.forward(day)
-    return round_at(day, policy)
+    return _instant(day, notify_at)

@@ -1,12 +1,16 @@
 """How are very many rows written at once?
 
-PostgreSQL takes a whole lot as one JSON value in one statement, SQLite's driver takes plain tuples; both go past all
-that SQLAlchemy does for a single row. The rows of a lot have the same columns. Callers: store/.
+PostgreSQL takes a whole lot in one statement, as an array for each column; SQLite's driver takes plain tuples. Both go
+past all that SQLAlchemy does for a single row. The rows of a lot have the same columns. Callers: store/.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date
 from functools import cache, lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -28,11 +32,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from store.types import Words
+from store.many import as_array
+from store.types import UtcDateTime
 
 #: rows in one statement
 LOT: Final = 5_000
+#: Whoever hands the server its next statement waits for Python no longer than this; by default it is ten times as long.
+SWITCH_S: Final = 0.000_5
 Rows = Sequence[Mapping[str, Any]]
+T = TypeVar("T")
 
 
 class Writer(Protocol):
@@ -63,6 +71,28 @@ def write_all(connection: Connection, statements: Iterable[tuple[str, Any]]) -> 
     """Write what has been kept."""
     for statement, parameters in statements:
         connection.exec_driver_sql(statement, parameters)
+
+
+@contextmanager
+def beside(connection: Connection, work: Callable[[], T]) -> Iterator[Future[T]]:
+    """Have the connection work while the caller goes on, who must not ask it meanwhile; lend what will come of it.
+
+    PostgreSQL is another process, and Python need not wait for it. SQLite is not: there the work comes first.
+    """
+    if connection.dialect.name == "sqlite":
+        done: Future[T] = Future()
+        done.set_result(work())
+        yield done
+        return
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            coming = thread.submit(work)
+            yield coming
+            coming.result()
+    finally:
+        sys.setswitchinterval(usual)
 
 
 TYPES: Final = (
@@ -142,8 +172,8 @@ def _updating(table: Table, key: str, names: tuple[str, ...], dialect: str) -> s
 
 
 def _lot(table: Table, names: Sequence[str]) -> str:
-    columns = ", ".join(f"{name} {_type(table.c[name].type)}" for name in names)
-    return f"json_to_recordset(%s) AS lot ({columns})"
+    arrays = ", ".join(f"CAST(%s AS {_type(table.c[name].type)}[])" for name in names)
+    return f"unnest({arrays}) AS lot ({', '.join(names)})"
 
 
 def _type(kind: TypeEngine[Any]) -> str:
@@ -152,21 +182,23 @@ def _type(kind: TypeEngine[Any]) -> str:
 
 
 def _run(writer: Writer, statement: str, table: Table, rows: Rows) -> None:
-    as_parameters = _tuples if writer.dialect.name == "sqlite" else _json
+    as_parameters = _tuples if writer.dialect.name == "sqlite" else _arrays
     for start in range(0, len(rows), LOT):
         writer.exec_driver_sql(statement, as_parameters(table, rows[start : start + LOT], writer.dialect))
 
 
-def _json(table: Table, rows: Rows, dialect: Dialect) -> tuple[str]:
-    """Return the lot as one value; days and instants as they print are read back as such."""
-    lists = [column.name for column in table.columns if isinstance(column.type, Words) and column.name in rows[0]]
-    if lists:
-        rows = [{**row, **{name: ",".join(row[name]) for name in lists}} for row in rows]
-    return (_as_json(rows),)
+def _arrays(table: Table, rows: Rows, dialect: Dialect) -> tuple[str, ...]:
+    return tuple(as_array(cells) for cells in _columns(table, rows, dialect))
 
 
-def _as_json(rows: Rows) -> str:
-    return orjson.dumps(rows).decode()
+@lru_cache(1 << 14)
+def _printed(day: date | None) -> str | None:
+    """Return a day or an instant as it prints: to print it takes longer than all else, and in a lot few differ."""
+    return None if day is None else str(day)
+
+
+def _as_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _tuples(table: Table, rows: Rows, dialect: Dialect) -> list[tuple[Any, ...]]:
@@ -174,7 +206,7 @@ def _tuples(table: Table, rows: Rows, dialect: Dialect) -> list[tuple[Any, ...]]
 
 
 def _columns(table: Table, rows: Rows, dialect: Dialect) -> Iterator[list[Any]]:
-    """Yield the cells of each column as the driver takes them, as SQLAlchemy would hand them over."""
+    """Yield the cells of each column as SQLAlchemy would hand them to the driver."""
     for name in rows[0]:
         process = _processor(table, name, dialect)
         yield [row[name] for row in rows] if process is None else [process(row[name]) for row in rows]
@@ -182,5 +214,10 @@ def _columns(table: Table, rows: Rows, dialect: Dialect) -> Iterator[list[Any]]:
 
 @cache
 def _processor(table: Table, name: str, dialect: Dialect) -> Callable[[Any], Any] | None:
-    found: Callable[[Any], Any] | None = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+    kind = table.c[name].type
+    if dialect.name != "sqlite" and isinstance(kind, UtcDateTime | Date):
+        return _printed  # an instant prints with its offset
+    if dialect.name != "sqlite" and isinstance(kind, JSON):
+        return _as_json  # what SQLAlchemy would hand over is a cell by itself, for psycopg
+    found: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
     return found

@@ -7,7 +7,8 @@ alone. Callers: store/.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -42,10 +43,29 @@ class Many(TypeDecorator[Sequence[Any]]):
         """Return what holds them."""
         return String() if dialect.name == "sqlite" else ARRAY(Integer() if self.are_numbers else String())
 
-    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
-        """Give them as the database takes them."""
-        values = list(value or ())
-        return json.dumps(values, ensure_ascii=False) if dialect.name == "sqlite" else values
+    def bind_processor(self, dialect: Dialect) -> Callable[[Sequence[Any] | None], str]:
+        """Return what gives them as the database reads them."""
+        written = partial(json.dumps, ensure_ascii=False) if dialect.name == "sqlite" else as_array
+        return lambda values: written(list(values or ()))
+
+
+def as_array(values: Sequence[Any]) -> str:
+    r"""Return values, texts or what prints as PostgreSQL reads it, as an array; None is NULL.
+
+    psycopg looks at each text by itself, which takes ten times as long.
+
+    >>> as_array(["a", 'say "b"', None, 3])
+    '{"a","say \\"b\\"",NULL,"3"}'
+    """
+    words = ["NULL" if value is None else f'"{value}"' for value in values]
+    written = ",".join(words)
+    if "\\" in written or written.count('"') != 2 * (len(values) - values.count(None)):
+        written = ",".join("NULL" if value is None else _quoted(str(value)) for value in values)
+    return "{" + written + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def word(of: str) -> ColumnElement[str]:

@@ -90,9 +90,10 @@ def _row(notice: Notice, decided_at: datetime) -> dict[str, Any]:
     }
 
 
-def record_fired(connection: Connection, fired: Iterable[tuple[str, Fired]], at: datetime) -> None:
-    """Note the rungs that a round has dealt with."""
-    insert_lot(connection, rungs, [{"matter": m, "due": f.due, "rung": f.rung, "fired_at": at} for m, f in fired])
+def record_fired(connection: Connection, fired: Iterable[tuple[str, Fired, datetime | None]], at: datetime) -> None:
+    """Note the rungs that a round has dealt with, each with the round in which its matter is looked at next."""
+    rows = [{"matter": m, "due": f.due, "rung": f.rung, "fired_at": at, "next_at": next_at} for m, f, next_at in fired]
+    insert_lot(connection, rungs, rows)
 
 
 _FIRED: Final = select(rungs.c.matter, rungs.c.due, rungs.c.rung).where(is_one_of(rungs.c.matter, "matters"))

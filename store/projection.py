@@ -1,14 +1,15 @@
 """How do the matters stand, which is due for a rung, and which subject must be reckoned anew?
 
-Open matters carry the instant of their next rung in an index, so that a look when nothing is due costs the same
-at any size. Callers: actors/.
+An open matter's next look stands in an index, so that a round costs what is due in it, at any size: in the matter's own
+row when its facts have changed, and with the rung once one has fired since. Looks up to the last round are done with;
+one too many finds nothing to fire. Callers: actors/.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
+    Row,
     Select,
     and_,
     bindparam,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union,
     union_all,
 )
 
@@ -35,7 +38,8 @@ from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, Subj
 from store.facts import MATTERS_OF
 from store.lots import Writer, update_lot, upsert_lot
 from store.many import is_one_of
-from store.schema import matters, stale, subjects
+from store.schema import matters, rungs, stale, subjects
+from store.types import UtcDateTime
 from store.upserts import upsert
 
 BATCH: Final = 1000
@@ -199,20 +203,36 @@ def _row(matter: Matter, next_rung_at: datetime | None) -> dict[str, Any]:
     }
 
 
-def _matter(row: Sequence[Any]) -> Matter:
+def matter_of(row: Sequence[Any]) -> Matter:
     """Make a matter of a row that begins with the columns COLUMNS."""
     values = dict(zip(NAMES, row, strict=False))
-    values["kind"] = MatterKind(values["kind"])
-    values["cause"] = Cause(values["cause"])
+    values["kind"] = _kind_of(values["kind"])
+    values["cause"] = _cause_of(values["cause"])
     if values["closed"]:
         values["closed"] = Status(values["closed"])
-    for name in ("owed", "arrivals"):
-        values[name] = tuple([VisitKind(word) for word in values[name]])
-    measure, *how = (values.pop(name) for name in RECKONED)
+    values["owed"] = _visit_kinds_of(values["owed"])
+    values["arrivals"] = _visit_kinds_of(values["arrivals"])
+    measure, *how = [values.pop(name) for name in RECKONED]
     holds = tuple(
         [Hold(o, date.fromisoformat(due), date.fromisoformat(until)) for o, due, until in values.pop("holds")]
     )
-    return Matter(**values, reckoned=Reckoning(Measure(measure), *how), holds=holds)
+    return Matter(**values, reckoned=Reckoning(_measure_of(measure), *how), holds=holds)
+
+
+# A member found once is not looked for again: there are few, and a round reads a million matters.
+_kind_of = lru_cache(MatterKind)
+_cause_of = lru_cache(Cause)
+_measure_of = lru_cache(Measure)
+
+
+@lru_cache
+def _visit_kinds_of(words: tuple[str, ...]) -> tuple[VisitKind, ...]:
+    return tuple(map(VisitKind, words))
+
+
+def ids_of(rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Return the ids of the matters in such rows."""
+    return [row[0] for row in rows]
 
 
 def save_matters(writer: Writer, changed: Iterable[tuple[Matter, datetime | None]]) -> None:
@@ -224,15 +244,24 @@ def save_matters(writer: Writer, changed: Iterable[tuple[Matter, datetime | None
 _DROP_MATTERS: Final = delete(matters).where(is_one_of(matters.c.id, "ids"))
 _MATTERS_OF: Final = select(*COLUMNS).where(is_one_of(matters.c.kind, "kinds"), is_one_of(matters.c.subject, "ids"))
 _MATTERS_BY_ID: Final = select(*COLUMNS).where(is_one_of(matters.c.id, "ids"))
-_MATTERS_DUE: Final = select(*COLUMNS).where(matters.c.next_rung_at <= bindparam("at")).order_by(matters.c.next_rung_at)
 _LIVE: Final = (
     select(*COLUMNS)
     .where(matters.c.closed.is_(None), matters.c.id > bindparam("after"))
     .order_by(matters.c.id)
     .limit(bindparam("most"))
 )
-_NEXT_RUNG_AT: Final = select(func.min(matters.c.next_rung_at))
-_NEXT_RUNGS: Final = _MATTERS_BY_ID.with_only_columns(matters.c.id, matters.c.next_rung_at)
+_HELD_TO: Final = bindparam("since", type_=UtcDateTime())
+#: where it stands which matter is looked at next, and when
+_LOOKS: Final = (
+    (matters.c.id, matters.c.next_rung_at),
+    (rungs.c.matter, rungs.c.next_at),
+)
+# By id: neighbours stand together in the indexes of what is written about them.
+_DUE: Final = union(
+    *(select(of.label("id")).where(at > _HELD_TO, at <= bindparam("at")) for of, at in _LOOKS)
+).order_by("id")
+_OPEN_BY_ID: Final = _MATTERS_BY_ID.where(matters.c.closed.is_(None)).order_by(matters.c.id)
+_LOOKS_AT: Final = union(*(select(of, at).where(at > _HELD_TO, is_one_of(of, "ids")) for of, at in _LOOKS))
 
 
 def drop_matters(connection: Connection, ids: Sequence[str]) -> None:
@@ -247,7 +276,7 @@ def matters_of(connection: Connection, wanted: Iterable[Subject]) -> dict[Subjec
     for kind, ids in _by_kind(wanted).items():
         for some in _slices(ids):
             for row in connection.execute(_MATTERS_OF, {"kinds": MATTERS_OF[kind], "ids": some}).all():
-                matter = _matter(row)
+                matter = matter_of(row)
                 found[Subject(kind, matter.subject)][matter.id] = matter
     return found
 
@@ -255,42 +284,42 @@ def matters_of(connection: Connection, wanted: Iterable[Subject]) -> dict[Subjec
 def matters_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Matter]:
     """Return the matters with these ids, as far as there are any."""
     rows = (row for some in _slices(ids) for row in connection.execute(_MATTERS_BY_ID, {"ids": some}).all())
-    return {matter.id: matter for matter in map(_matter, rows)}
+    return {matter.id: matter for matter in map(matter_of, rows)}
 
 
-def matters_due(connection: Connection, at: datetime, size: int) -> Iterator[list[Matter]]:
-    """Yield the matters of which a rung is due by `at`, so many at a time; as for the subjects, one question."""
-    for lot in connection.execute(_MATTERS_DUE, {"at": at}, execution_options={"yield_per": size}).partitions():
-        yield list(map(_matter, lot))
+def matters_due(connection: Connection, since: datetime, at: datetime, size: int) -> Iterator[Sequence[Row[Any]]]:
+    """Yield the matters to be looked at after `since`, the last round, and by `at`, so many at a time.
+
+    Which they are is one question, as for the subjects. They are rows: `matter_of` makes matters of them and asks no
+    connection.
+    """
+    values, options = {"since": since, "at": at}, {"yield_per": size}
+    for lot in connection.execute(_DUE, values, execution_options=options).scalars().partitions():
+        yield connection.execute(_OPEN_BY_ID, {"ids": lot}).all()
 
 
 def live_matters(connection: Connection, size: int) -> Iterator[list[Matter]]:
     """Yield all matters that are not closed, in lots of `size`."""
     after = ""
     while True:
-        lot = [_matter(row) for row in connection.execute(_LIVE, {"after": after, "most": size}).all()]
+        lot = [matter_of(row) for row in connection.execute(_LIVE, {"after": after, "most": size}).all()]
         if not lot:
             return
         yield lot
         after = lot[-1].id
 
 
-def next_rung_at(connection: Connection) -> datetime | None:
-    """Return when the next rung of any matter is due."""
-    found: datetime | None = connection.execute(_NEXT_RUNG_AT).scalar()
-    return found
-
-
-def next_rungs(connection: Connection, ids: Sequence[str]) -> dict[str, datetime | None]:
-    """Return when some matters are looked at next."""
-    found: dict[str, datetime | None] = {}
+def looks_at(connection: Connection, ids: Sequence[str], since: datetime) -> dict[str, set[datetime]]:
+    """Return when some matters will be looked at after `since`, the last round."""
+    found: dict[str, set[datetime]] = {ident: set() for ident in ids}
     for some in _slices(ids):
-        found |= dict(connection.execute(_NEXT_RUNGS, {"ids": some}).all())
+        for ident, at in connection.execute(_LOOKS_AT, {"ids": some, "since": since}):
+            found[ident].add(at)
     return found
 
 
 def set_next_rung(connection: Connection, calls: Sequence[tuple[str, datetime | None]]) -> None:
-    """Note when matters must be looked at again."""
+    """Note when matters must be looked at again of which no rung has fired."""
     update_lot(connection, matters, "id", [{"id": ident, "next_rung_at": at} for ident, at in calls])
 
 
@@ -356,11 +385,10 @@ def count_by_kind(
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A matter, how it stands, and when it is looked at next."""
+    """A matter, and how it stands."""
 
     matter: Matter
     status: Status
-    next_rung_at: datetime | None
 
 
 def list_matters(
@@ -377,14 +405,14 @@ def list_matters(
     given = {"town": town, "kind": kind, "subject": subject, "statuses": list(statuses), "most": limit}
     values = {name: value for name, value in given.items() if value or (name == "most" and value is not None)}
     rows = connection.execute(_listing(*values), {"day": day, **values})
-    return [Listed(_matter(row), Status(row.status), row.next_rung_at) for row in rows]
+    return [Listed(matter_of(row), Status(row.status)) for row in rows]
 
 
 @cache
 def _listing(*by: str) -> Select[Any]:
     """Return the question for matters, chosen by values of these names."""
     status = _status_on(_DAY)
-    query = select(*COLUMNS, status.label("status"), matters.c.next_rung_at).order_by(matters.c.due, matters.c.id)
+    query = select(*COLUMNS, status.label("status")).order_by(matters.c.due, matters.c.id)
     query = query.where(*(matters.c[name] == bindparam(name) for name in by if name not in ("statuses", "most")))
     if "statuses" in by:
         query = query.where(is_one_of(status, "statuses"))

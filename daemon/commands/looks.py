@@ -98,8 +98,8 @@ def matters(  # noqa: PLR0913, PLR0917
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """List matters, the earliest due date first; or prove that they equal a fresh reckoning."""
-    from daemon.collecting import seldom_collecting
-    from daemon.looking import looking, matter_facts, matter_line
+    from config.collecting import seldom_collecting
+    from daemon.looking import looking, matter_facts, matter_line, next_rungs
     from daemon.rebuilding import rebuild_matters
     from rules.facts import local_day
     from store.projection import list_matters
@@ -111,10 +111,13 @@ def matters(  # noqa: PLR0913, PLR0917
             with seldom_collecting():
                 count = _tell_differences(rebuild_matters(connection, desks, write=not only_check), as_json=as_json)
         else:
-            day = local_day(services.clock.now())
-            found = list_matters(connection, day, statuses=statuses, town=town, kind=kind, subject=subject, limit=limit)
+            now = services.clock.now()
+            found = list_matters(
+                connection, local_day(now), statuses=statuses, town=town, kind=kind, subject=subject, limit=limit
+            )
+            coming = next_rungs(connection, desks.of(connection), [one.matter for one in found], now)
     if not rebuild:
-        say(map(matter_line, found), [matter_facts(one) for one in found], as_json=as_json)
+        say(map(matter_line, found, coming), list(map(matter_facts, found, coming)), as_json=as_json)
         return
     if not as_json:
         done = "not as in a fresh reckoning" if only_check else "brought in line with a fresh reckoning"

@@ -10,7 +10,7 @@ from sqlalchemy import Select, event, insert, text
 from rules.matters import Subject, SubjectKind
 from store import notices, outbox, outcomes, projection
 from store.ahead import look_ahead
-from store.schema import messages, metadata, stale, subjects
+from store.schema import messages, metadata, rungs, stale, subjects
 from store.schema import notices as notice_table
 from store.schema_service import attempts
 from tests.store.deliveries import claim
@@ -21,9 +21,8 @@ MANY = 5000
 SMALL = {"installation", "stale"}  #: what is remembered, and marks of changes: next to nothing where nothing is due
 LOOKS = {
     "subjects due": lambda c: list(projection.subjects_due(c, NOW, 500)),
-    "matters due": lambda c: list(projection.matters_due(c, NOW, 2000)),
+    "matters due": lambda c: list(projection.matters_due(c, NOW - timedelta(days=1), NOW, 2000)),
     "what waits for the clock": lambda c: min(look_ahead(c).reckon_at, look_ahead(c).leaves_at),
-    "next rung": projection.next_rung_at,
     "what waits": lambda c: notices.leaving(c, NOW, 9),
     "what is claimed": lambda c: claim(c, now=NOW),
     "what can be claimed": lambda c: outbox.count_claimable(c, NOW, 1000),
@@ -40,7 +39,7 @@ LOOKS = {
 QUESTIONS = {
     "matters by id": lambda c: projection.matters_by_id(c, ["visit:S7:2026-03"]),
     "matters of subjects": lambda c: projection.matters_of(c, [Subject(SubjectKind.SEAT, "S7")]),
-    "next rungs": lambda c: projection.next_rungs(c, ["visit:S7:2026-03"]),
+    "when matters are looked at": lambda c: projection.looks_at(c, ["visit:S7:2026-03"], NOW),
     "subjects": lambda c: projection.subject_rows(c, [Subject(SubjectKind.SEAT, "S7")]),
     "notices in messages": lambda c: notices.in_messages(c, {1: None}),
     "calls made": lambda c: outcomes.tried(c, [1]),
@@ -57,6 +56,9 @@ def _fill(connection):
     day = date(2026, 3, 31)
     made = [matter(f"visit:S{n}:2026-03") for n in range(MANY)]
     projection.save_matters(connection, [(m, later(n) if n % 2 else None) for n, m in enumerate(made)])
+    fired = {"due": day, "rung": "remind-7", "fired_at": NOW - timedelta(hours=3)}
+    rows = [fired | {"matter": m.id, "next_at": later(n) if n % 3 else None} for n, m in enumerate(made)]
+    connection.execute(insert(rungs), rows)
     connection.execute(
         insert(subjects),
         [

@@ -1,16 +1,22 @@
 """Do rows arrive lot by lot as they would one by one, on either database?"""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from operator import attrgetter
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from store import facts, upserts
 from store.facts import Tally
+from store.lots import beside, insert_lot
+from store.many import is_one_of
+from store.schema import findings
 from tests.store.rows import FULL, SPARE
 from tests.store.saving import save
 
+NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
 PATTERN = SPARE["visits"]
 VISITS = [replace(PATTERN, id=f"N{i}", voters=i) for i in range(11)]
 
@@ -57,3 +63,26 @@ def test_a_row_that_the_database_refuses_leaves_nothing_and_the_error_is_told(en
     with pytest.raises(IntegrityError):
         put(engine, [replace(visit, deputy="nobody") if visit.voters == at else visit for visit in VISITS])
     assert kept(engine) == []
+
+
+ODD = ["", " ", "NULL", "null", '"', "\\", '\\"', "a,b", "{a}", "'", "一\n二", "%s", "a\tb"]
+
+
+def test_texts_of_a_lot_arrive_and_are_found_whatever_is_in_them(engine):
+    rows = [{"at": NOW, "kind": "k", "subject": word, "text": word, "closed_by": word or None} for word in ODD]
+    with engine.begin() as connection:
+        insert_lot(connection, findings, rows)
+        columns = (findings.c.subject, findings.c.text, findings.c.closed_by)
+        query = select(*columns).where(is_one_of(findings.c.subject, "words"))
+        assert set(connection.execute(query, {"words": ODD})) == {(word, word, word or None) for word in ODD}
+        assert len(connection.execute(query, {"words": ODD[-1:]}).all()) == 1
+        assert connection.execute(query, {"words": []}).all() == []
+
+
+def test_what_fails_beside_is_told_and_what_it_brings_is_lent(engine):
+    with engine.begin() as connection:
+        with beside(connection, lambda: connection.execute(select(1)).scalar()) as coming:
+            pass
+        assert coming.result() == 1
+        with pytest.raises(ZeroDivisionError), beside(connection, lambda: 1 // 0):
+            pass

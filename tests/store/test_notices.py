@@ -250,7 +250,8 @@ def test_whom_the_climb_reached_depends_on_whether_it_has_left(connection, state
 def test_the_rungs_that_were_dealt_with_are_known_by_matter_and_due_date(connection):
     earlier, later = Fired(date(2026, 3, 31), "overdue"), Fired(date(2026, 4, 9), "overdue")
     for _ in range(2):
-        notices.record_fired(connection, [(MATTER.id, earlier), (MATTER.id, later), ("visit:S2:2026-03", earlier)], NOW)
+        dealt = [(MATTER.id, earlier), (MATTER.id, later), ("visit:S2:2026-03", earlier)]
+        notices.record_fired(connection, [(of, rung, None) for of, rung in dealt], NOW)
     assert notices.fired(connection, [MATTER.id, "visit:S3:2026-03"]) == {MATTER.id: {earlier, later}}
 
 

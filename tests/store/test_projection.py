@@ -8,10 +8,11 @@ import pytest
 from config.calendars import load_calendar
 from rules import digests
 from rules.dockets import Desk
+from rules.ladders import Fired
 from rules.matters import Matter, Status, Subject, SubjectKind
 from rules.offices import House
 from rules.policy import Policy
-from store import projection
+from store import notices, projection
 from store.ahead import look_ahead
 from store.projection import SubjectRow
 from store.schema import stale
@@ -113,16 +114,22 @@ def flat(lots):
     return [one for lot in lots for one in lot]
 
 
+def due(connection, by, size=9, since=NINE - 2 * HOUR):
+    lots = projection.matters_due(connection, since, by, size)
+    return [list(map(projection.matter_of, lot)) for lot in lots]
+
+
 def test_what_is_due_is_dealt_with_once_whatever_becomes_of_it_meanwhile(connection):
     found = [matter(f"visit:S{n}:2026-03") for n in range(5)]
     save(connection, *found, next_rung_at=NINE)
     rows = [SubjectRow(SubjectKind.SEAT, f"S{n}", "T1", NINE - HOUR, NINE) for n in range(5)]
     projection.save_subjects(connection, rows)
     moved = []
-    for lot in projection.matters_due(connection, NINE, 2):
-        projection.set_next_rung(connection, [(m.id, None if m is lot[0] else NINE + HOUR) for m in lot])
-        moved += lot
-    assert sorted(m.id for m in moved) == sorted(m.id for m in found)
+    for lot in projection.matters_due(connection, NINE - HOUR, NINE, 2):
+        ids = projection.ids_of(lot)
+        projection.set_next_rung(connection, [(ident, None if ident == ids[0] else NINE + HOUR) for ident in ids])
+        moved += ids
+    assert sorted(moved) == sorted(m.id for m in found)
     seen = []
     for lot in projection.subjects_due(connection, NINE, 2):
         projection.save_subjects(
@@ -147,20 +154,34 @@ def test_a_matter_is_due_from_the_instant_of_its_rung(connection):
     save(connection, second, next_rung_at=NINE + HOUR)
     save(connection, first, next_rung_at=NINE)
     save(connection, matter("visit:S3:2026-03"))
-    assert projection.next_rung_at(connection) == NINE
-    assert flat(projection.matters_due(connection, NINE - timedelta(microseconds=1), 9)) == []
-    assert flat(projection.matters_due(connection, NINE, 9)) == [first]
-    assert flat(projection.matters_due(connection, NINE + HOUR, 9)) == [first, second]
-    assert list(projection.matters_due(connection, NINE + HOUR, 1)) == [[first], [second]]
+    assert due(connection, NINE - timedelta(microseconds=1)) == []
+    assert due(connection, NINE) == [[first]]
+    assert due(connection, NINE + HOUR) == [[first, second]]
+    assert due(connection, NINE + HOUR, 1) == [[first], [second]]
+
+
+def test_a_matter_is_due_no_more_once_the_round_has_been_held(connection):
+    save(connection, matter("visit:S1:2026-03"), next_rung_at=NINE)
+    assert due(connection, NINE + HOUR, since=NINE) == []
+
+
+def test_a_rung_that_has_fired_tells_when_its_matter_is_due_again(connection):
+    of = matter("visit:S1:2026-03")
+    save(connection, of, next_rung_at=NINE)
+    rungs = [Fired(of.due, "remind-7"), Fired(of.due, "remind-2")]  # both at once: the matter is due but once
+    notices.record_fired(connection, [(of.id, rung, NINE + HOUR) for rung in rungs], NINE)
+    assert due(connection, NINE + HOUR, since=NINE) == [[of]]
+    assert projection.looks_at(connection, [of.id], NINE) == {of.id: {NINE + HOUR}}
+    save(connection, replace(of, closed=Status.MET))
+    assert due(connection, NINE + HOUR, since=NINE) == [[]]
 
 
 def test_the_instant_of_a_rung_can_be_moved_and_taken_away(connection):
     save(connection, matter("visit:S1:2026-03"), matter("visit:S2:2026-03"), next_rung_at=NINE)
     projection.set_next_rung(connection, [("visit:S1:2026-03", None), ("visit:S2:2026-03", NINE + HOUR)])
-    assert flat(projection.matters_due(connection, NINE, 9)) == []
-    assert projection.next_rung_at(connection) == NINE + HOUR
+    assert due(connection, NINE) == []
     projection.set_next_rung(connection, [])
-    assert projection.next_rung_at(connection) == NINE + HOUR
+    assert [one.id for one in due(connection, NINE + HOUR)[0]] == ["visit:S2:2026-03"]
 
 
 def test_a_subject_is_due_from_the_instant_at_which_it_changes(connection):

@@ -11,13 +11,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from actors.steps import Plan, take_step
+from actors.steps import ROUND, Plan, take_step
 from config.drill import Drill
 from config.services import load_calendar
 from daemon import processes
 from daemon.processes import working
 from rules.facts import midnight
-from store import audit, installation, migrating
+from rules.ladders import Fired
+from store import audit, installation, leases, migrating, notices, projection
 from store.engine import make_engine
 from store.migrating import (
     InUse,
@@ -45,6 +46,7 @@ from tests.actors.test_live_equals_simulation import (
     record_in,
 )
 from tests.daemon.conftest import opened, typed
+from tests.store.matters import matter
 from tests.trust.contents import NOW, contents, fill
 from tests.trust.next_version import write_next
 
@@ -323,8 +325,10 @@ def filled(empty_url):
 
 
 def without_bookkeeping(found):
+    """All rows but what the migrations note; when a matter is looked at next they move from one table to another."""
     passing = (migrating.HUNG, migrating.ADMITTED)
-    return found | {"installation": [row for row in found["installation"] if row[0] not in passing]}
+    kept = [row for row in found["installation"] if row[0] not in passing]
+    return found | {"installation": kept, "rungs": [row[:-1] for row in found["rungs"]]}
 
 
 def schema(connection):
@@ -358,6 +362,30 @@ def test_what_is_taken_back_and_brought_forward_again_is_as_it_was(filled, versi
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
         assert audit.verify(connection, [b"k" * 32]).is_sound
+
+
+def test_an_older_duban_and_then_the_newer_look_at_what_would_have_been_looked_at(empty_url):
+    engine = make_engine(empty_url)
+    one_day = timedelta(days=1)
+    past, coming, settled = (matter(f"visit:S{n}:2026-03") for n in range(3))
+    with engine.begin() as connection:
+        migrate(connection)
+        for at in (NOW - one_day, NOW):
+            leases.do_once(connection, ROUND, at.isoformat(), at)
+        projection.save_matters(connection, [(past, NOW), (coming, NOW + one_day), (settled, NOW)])
+        fired = [
+            (past, "remind-7", NOW + 3 * one_day),
+            (past, "remind-2", NOW + 2 * one_day),
+            (settled, "overdue", None),
+        ]
+        notices.record_fired(connection, [(m.id, Fired(m.due, rung), at) for m, rung, at in fired], NOW)
+        looks = projection.looks_at(connection, [past.id, coming.id, settled.id], NOW)
+        take_back(connection, "0003")
+        rows = connection.execute(text("SELECT id FROM matters WHERE next_rung_at IS NOT NULL ORDER BY next_rung_at"))
+        assert rows.scalars().all() == [coming.id, past.id]
+        migrate(connection)
+        assert projection.looks_at(connection, list(looks), NOW) == looks | {past.id: {NOW + 2 * one_day}}
+    engine.dispose()
 
 
 def test_the_schema_of_the_first_version_is_the_same_made_or_taken_back_to(filled, empty_url):

@@ -136,12 +136,13 @@ def decide_lot(
 
     `fresh`: what has been reckoned up to `at` already, from the facts alone.
     """
-    outcomes = []
+    outcomes: list[tuple[Dossier, Reckoned]] = []
     for dossier in lot.dossiers:
         row = lot.rows.get(dossier.subject)
         before = lot.stored.get(dossier.subject, {})
         known = fresh.get(dossier.subject) if row is None else None
         outcomes.append((dossier, known or reckon(dossier, at, before, row.reckoned_to if row else None)))
+    outcomes = _followed(connection, outcomes, at)
     forgotten = set(lot.subjects) - {dossier.subject for dossier, _ in outcomes}
     gone = [i for subject in forgotten for i in lot.stored.get(subject, {})]
     for dossier, outcome in outcomes:
@@ -157,6 +158,18 @@ def decide_lot(
         gone=gone,
         forgotten=forgotten,
     )
+
+
+def _followed(
+    connection: Connection, outcomes: Sequence[tuple[Dossier, Reckoned]], at: datetime
+) -> list[tuple[Dossier, Reckoned]]:
+    """Return the outcomes with what happened, as far as it may have to be told.
+
+    A seat tells nothing but that a matter is settled of which somebody heard when it climbed (R5.8).
+    """
+    closed = {i: d.subject for d, o in outcomes if o.happened is None for i, m in o.matters.items() if m.closed}
+    telling = {closed[ident] for ident in notices.reached(connection, list(closed))}
+    return [(d, reckon(d, at) if d.subject in telling and o.happened is None else o) for d, o in outcomes]
 
 
 def keep(writer: Writer, decided: Decided) -> None:
@@ -180,7 +193,7 @@ def _told(
 
     What happened just before the window opens and is reckoned just after waits for its round all the same.
     """
-    happened = sorted((h for o in outcomes for h in o.happened if h.change.after), key=lambda h: h.at)
+    happened = sorted((h for o in outcomes for h in o.happened or () if h.change.after), key=lambda h: h.at)
     closed = [h.change.after.id for h in happened if h.change.after and h.change.after.closed]
     reached = notices.reached(connection, closed) if closed else {}
     leaving: dict[datetime, list[Notice]] = defaultdict(list)

@@ -9,14 +9,16 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 MB: Final = 1 << 20
+WATCH_EVERY_S: Final = 0.5
 #: of ru_maxrss: kilobytes on Linux, bytes on macOS
 RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
@@ -28,7 +30,7 @@ class Measured:
     name: str
     wall_s: float
     cpu_s: float  #: of the command alone, not of a database server
-    rss_mb: float
+    rss_mb: float  #: of the command and its helper processes: the sum of what each had at most
     rows: int = 0  #: that it went through
 
 
@@ -57,12 +59,54 @@ def measure(
 def _run(command: Sequence[str]) -> tuple[float, float, float]:
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603 - our own commands
+    helpers = _Helpers(process.pid)
+    helpers.start()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
+    helpers.end()
     if process.returncode:
         raise Failed(f"{' '.join(command)} ended with {process.returncode}")
-    return wall, _cpu(used), used.ru_maxrss * RSS_UNIT / MB
+    return wall, _cpu(used), used.ru_maxrss * RSS_UNIT / MB + helpers.peak_mb
+
+
+class _Helpers(Thread):
+    """Watches the processes that a command starts; none is seen where there is no /proc."""
+
+    def __init__(self, command: int) -> None:
+        super().__init__(daemon=True)
+        self._command = command
+        self._peaks: dict[int, float] = {}
+        self._is_over = Event()
+
+    def run(self) -> None:
+        while not self._is_over.wait(WATCH_EVERY_S):
+            for pid in _below(self._command):
+                with suppress(OSError, StopIteration):
+                    self._peaks[pid] = _most_mb(f"/proc/{pid}/status")
+
+    def end(self) -> None:
+        self._is_over.set()
+        self.join()
+
+    @property
+    def peak_mb(self) -> float:
+        return sum(self._peaks.values())
+
+
+def _below(pid: int) -> Iterator[int]:
+    """Yield the processes that one has started, and those that these have."""
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, file.read_text(encoding="ascii").split()):
+                yield child
+                yield from _below(child)
+
+
+def _most_mb(status: str) -> float:
+    """Return the most memory that a process has had resident."""
+    lines = Path(status).read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def _cpu(used: resource.struct_rusage) -> float:
@@ -97,7 +141,6 @@ def forget_peak() -> None:
 def peak_mb() -> float:
     """Return the most memory that this process had resident since then."""
     try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return _most_mb("/proc/self/status")
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / MB
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024

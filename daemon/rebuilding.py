@@ -18,15 +18,15 @@ from actors.reckoning import Lot, decide_lot, drop, keep, read_lot
 from actors.steps import cursor, hold_cursor, last_round
 from daemon import helpers
 from rules.dockets import Desk
-from rules.dossiers import Reckoned, reckon
-from rules.facts import local_day, midnight
+from rules.dossiers import Reckoned, stand
+from rules.facts import Visit, VisitKind, local_day, midnight
 from rules.matters import Matter, Subject
 from rules.notices import next_attention
 from rules.offices import House
 from rules.policy import Policy
 from rules.workdays import Calendar
 from store import facts, notices, projection
-from store.engine import make_engine, reading
+from store.engine import look_up, make_engine, reading
 from store.lots import Written, write_all
 from store.standing import subjects_in_lots
 
@@ -50,6 +50,7 @@ def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> Ite
 
     Meanwhile no step is taken: what it found would be overwritten with how things stood before it.
     """
+    look_up(connection)
     if write:
         hold_cursor(connection)
     desk = desks.without_house(connection)
@@ -63,17 +64,17 @@ def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> Ite
         found = helpers.shared(chain(few, lots), prepare, terms, count)
     else:
         desk = desks.of(connection)
-        found = (compare(connection, desk, lot, at, write=write) for lot in chain(few, lots))
+        read = (read_lot(connection, desk, lot) for lot in chain(few, lots))
+        found = (compare(connection, desk, lot, at, write=write) for lot in read)
     for compared in found:
         write_all(connection, compared.written)
         drop(connection, compared.forgotten, compared.gone)
         yield from compared.lines
 
 
-def compare(connection: Connection, desk: Desk, subjects: Sequence[Subject], at: datetime, *, write: bool) -> Compared:
+def compare(connection: Connection, desk: Desk, lot: Lot, at: datetime, *, write: bool) -> Compared:
     """Return in what some subjects differ, and with `write` also what brings them in line; nothing is written."""
-    lot = read_lot(connection, desk, subjects)
-    fresh = {dossier.subject: reckon(dossier, at) for dossier in lot.dossiers}
+    fresh = {dossier.subject: stand(dossier, at) for dossier in lot.dossiers}
     differing = _differing(connection, desk, lot, fresh, at)
     lines = [line for lines in differing.values() for line in lines]
     if not (write and differing):
@@ -97,18 +98,30 @@ class Terms:
 
 
 def prepare(terms: Terms) -> Callable[[Sequence[Subject]], Compared]:
-    """Return what a helper does with each lot. It reads the organisation once, but of the deputies those it needs."""
+    """Return what a helper does with each lot.
+
+    It reads the organisation once, but of grids and deputies, of which a country has millions, those that it needs.
+    """
     engine = make_engine(terms.url)
     with reading(engine) as connection:
-        offices, contacts, grids = (facts.load(connection, table) for table in ("offices", "contacts", "grids"))
-        house = House(offices, contacts, grids, facts.DeputiesOnRecord(engine))
+        offices, contacts = (facts.load(connection, table) for table in ("offices", "contacts"))
+        house = House(offices, contacts, grids := facts.MicroGridsOnRecord(), facts.DeputiesOnRecord(engine))
     desk = Desk(house, terms.calendar, terms.policy, terms.start_on)
 
     def work(subjects: Sequence[Subject]) -> Compared:
         with reading(engine) as connection:
-            return compare(connection, desk, subjects, terms.at, write=terms.write)
+            look_up(connection)
+            lot = read_lot(connection, desk, subjects)
+            grids.read(connection, _places(lot))
+            return compare(connection, desk, lot, terms.at, write=terms.write)
 
     return work
+
+
+def _places(lot: Lot) -> Iterator[str]:
+    """Yield the grids to which somebody has been."""
+    visits = (fact for dossier in lot.dossiers for fact in dossier.facts if isinstance(fact, Visit))
+    return (visit.place for visit in visits if visit.kind is VisitKind.GRID)
 
 
 def _part(lot: Lot, subjects: Mapping[Subject, object]) -> Lot:

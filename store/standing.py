@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, select, union
+from sqlalchemy import Connection, Integer, Select, bindparam, literal_column, select, union
 
 from rules.matters import Subject, SubjectKind
 from store.facts import MATTERS_OF
+from store.many import word
 from store.schema import FACTS, matters, subjects
 
 TABLES: Final = {SubjectKind.SEAT: "seats", SubjectKind.PETITION: "petitions", SubjectKind.PROJECT: "projects"}
@@ -20,21 +21,26 @@ def subjects_in_lots(connection: Connection, size: int) -> Iterator[list[Subject
     """Yield every subject once, at most `size` at a time, each lot of one kind."""
     for kind in sorted(TABLES):
         after = ""
-        while ids := connection.execute(_after(kind), {"after": after, "most": size}).scalars().all():
+        while ids := connection.execute(_after(kind, size), {"after": after}).scalars().all():
             yield [Subject(kind, ident) for ident in ids]
             after = ids[-1]
 
 
 @cache
-def _after(kind: SubjectKind) -> Select[Any]:
-    """Return the question for the ids that come next: a look at an index for each table that may have some."""
+def _after(kind: SubjectKind, size: int) -> Select[Any]:
+    """Return the question for the ids that come next: a look at an index for each table that may have some.
+
+    How many, stands in its text: PostgreSQL could not know that they are few, and would sort all that come next.
+    """
+    most = literal_column(str(size), Integer())
     own = FACTS[TABLES[kind]].c.id
     found = [select(own.label("id")).where(own > bindparam("after")).order_by(own)]
     for name in MATTERS_OF[kind]:
-        of_kind = select(matters.c.subject.label("id")).distinct().where(matters.c.kind == name)
+        of_kind = select(matters.c.subject.label("id")).distinct().where(matters.c.kind == word(name))
         found.append(of_kind.where(matters.c.subject > bindparam("after")).order_by(matters.c.subject))
     known = subjects.c.id
-    found.append(select(known.label("id")).where(subjects.c.kind == kind, known > bindparam("after")).order_by(known))
-    some = [select(query.limit(bindparam("most")).subquery().c.id) for query in found]
+    of_those = select(known.label("id")).where(subjects.c.kind == word(kind), known > bindparam("after"))
+    found.append(of_those.order_by(known))
+    some = [select(query.limit(most).subquery().c.id) for query in found]
     ids = union(*some).subquery()
-    return select(ids.c.id).order_by(ids.c.id).limit(bindparam("most"))
+    return select(ids.c.id).order_by(ids.c.id).limit(most)

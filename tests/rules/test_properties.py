@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from replay.engine import replay
 from rules.derivations import Measure, Reckoning
+from rules.dossiers import reckon, seat_dossier, stand
 from rules.facts import VisitKind, midnight
 from rules.ladders import Fired, RungKind, ladder
 from rules.matters import Cause, Hold, Matter, MatterKind
@@ -162,6 +163,27 @@ def leaves_of(rows):
         row = leave(first.isoformat(), (first + timedelta(days=length)).isoformat())
         found.append(replace(row, id=f"L{i}", recorded_at=midnight(first + timedelta(days=late))))
     return found
+
+
+@CHEAP
+@given(
+    visits=VISITS,
+    leaves=LEAVES,
+    begins=st.sampled_from(["2025-11-20", "2026-03-01", "2026-03-17"]),
+    ends=st.sampled_from([None, "2026-04-10", "2026-04-30"]),
+    level=st.sampled_from(["town", "county"]),
+    arrivals=st.sampled_from(["both", "either"]),
+    until=st.dates(date(2026, 3, 1), date(2026, 5, 20)),
+)
+def test_a_seat_stands_the_same_whether_its_facts_are_learnt_at_once_or_one_after_the_other(
+    visits, leaves, begins, ends, level, arrivals, until
+):
+    of = desk(arrivals=arrivals)
+    facts = [*(v for v in visits_of(visits) if v.deputy == "DA"), *leaves_of(leaves)]
+    dossier = seat_dossier(seat(begins=begins, ends=ends, level=level), facts, (), of)
+    at_once, followed = stand(dossier, midnight(until)), reckon(dossier, midnight(until))
+    assert list(at_once.matters.items()) == list(followed.matters.items())
+    assert at_once.next_at == followed.next_at
 
 
 def events_of(kinds):

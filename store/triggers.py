@@ -39,6 +39,9 @@ INSERTING: Final = ("{table}_insert_stale", "{table}_replace_stale")
 #: event → the rows that are marked
 ROWS: Final = {"insert": ("NEW",), "update": ("OLD", "NEW"), "delete": ("OLD",)}
 
+#: A mark that this transaction has set is seen by nobody before it commits, and nobody can take it: once is enough. An
+#: import of a million visits would set each hundreds of times, and PostgreSQL would pass over all its old versions.
+SET_BY_OTHERS: Final = "stale.xmin <> pg_current_xact_id()::xid"
 
 _TELL: Final = select(func.pg_notify(BELL, bindparam("word")))
 
@@ -62,7 +65,8 @@ def _mark_all(kind: str, column: str | None, rows: Iterable[str]) -> str:
     touched = " UNION ALL ".join(f"SELECT {column or repr('')} AS id FROM {row.lower()}_rows" for row in rows)  # noqa: S608
     return (
         f"INSERT INTO stale (kind, id, mark) SELECT '{kind}', id, count(*) FROM ({touched}) AS touched "  # noqa: S608
-        "GROUP BY id ORDER BY id ON CONFLICT (kind, id) DO UPDATE SET mark = stale.mark + excluded.mark;"
+        "GROUP BY id ORDER BY id ON CONFLICT (kind, id) DO UPDATE SET mark = stale.mark + excluded.mark "
+        f"WHERE {SET_BY_OTHERS};"
     )
 
 

@@ -104,10 +104,22 @@ def test_a_change_that_is_undone_marks_nothing(record):
 
 def test_a_mark_counts_up(record):
     for expected in (1, 2, 3):
-        record.execute(text("UPDATE visits SET note = 'seen' WHERE id = 'V1'"))
+        with record.begin_nested():
+            record.execute(text("UPDATE visits SET note = 'seen' WHERE id = 'V1'"))
         row = record.execute(select(stale.c.mark)).scalar_one()
         # An update marks for the row as it was and as it is.
         assert row == 2 * expected
+
+
+def test_a_mark_that_nobody_can_have_seen_is_set_once(postgres_engine):
+    mark = select(stale.c.mark, text("ctid"))
+    with postgres_engine.begin() as setting:
+        save(setting, FULL)
+        setting.execute(delete(stale))
+        setting.execute(text("UPDATE visits SET note = 'seen' WHERE id = 'V1'"))
+        first = setting.execute(mark).one()
+        setting.execute(text("UPDATE visits SET note = 'gone' WHERE id = 'V1'"))
+        assert setting.execute(mark).one() == first
 
 
 def test_what_changes_after_the_marks_were_taken_is_marked_again(record):

@@ -96,10 +96,10 @@ class Lot:
     stored: Mapping[Subject, Mapping[str, Matter]]
 
 
-def read_lot(connection: Connection, desk: Desk, subjects: Sequence[Subject]) -> Lot:
-    """Read all that is needed to reckon some subjects."""
-    rows = projection.subject_rows(connection, subjects)
-    stored = projection.matters_of(connection, subjects)
+def read_lot(connection: Connection, desk: Desk, subjects: Sequence[Subject], *, kept: bool = True) -> Lot:
+    """Read all that is needed to reckon some subjects; `kept`: whether any matter of anybody was kept before."""
+    rows = projection.subject_rows(connection, subjects) if kept else {}
+    stored = projection.matters_of(connection, subjects) if kept else {}
     return Lot(subjects, read_dossiers(connection, desk, subjects), rows, stored)
 
 

@@ -60,7 +60,9 @@ def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> Ite
     count = helpers.cores() if len(few) == FEW else 1
     if count > 1:
         url = connection.engine.url.render_as_string(hide_password=False)
-        terms = Terms(url, desk.calendar, desk.policy, desk.start_on, at, write)
+        # Of a table that was empty, PostgreSQL knows no better than to go through all that is being written into it.
+        kept = not (write and projection.is_empty(connection))
+        terms = Terms(url, desk.calendar, desk.policy, desk.start_on, at, write, kept)
         found = helpers.shared(chain(few, lots), prepare, terms, count)
     else:
         desk = desks.of(connection)
@@ -95,6 +97,7 @@ class Terms:
     start_on: date
     at: datetime
     write: bool
+    kept: bool  #: whether any matter was there before
 
 
 def prepare(terms: Terms) -> Callable[[Sequence[Subject]], Compared]:
@@ -111,7 +114,7 @@ def prepare(terms: Terms) -> Callable[[Sequence[Subject]], Compared]:
     def work(subjects: Sequence[Subject]) -> Compared:
         with reading(engine) as connection:
             look_up(connection)
-            lot = read_lot(connection, desk, subjects)
+            lot = read_lot(connection, desk, subjects, kept=terms.kept)
             grids.read(connection, _places(lot))
             return compare(connection, desk, lot, terms.at, write=terms.write)
 

@@ -108,7 +108,7 @@ def _begin(connection: PoolProxiedConnection) -> None:
 def look_up(connection: Connection) -> None:
     """Have PostgreSQL use its indexes in this transaction, which asks for rows by their keys.
 
-    Of a table that was empty a moment ago it knows nothing, and would go through all of it for each lot of keys.
+    Of a table that has just been filled it knows nothing, and would go through all of it for each lot of keys.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")

@@ -163,6 +163,11 @@ def subject_rows(connection: Connection, wanted: Iterable[Subject]) -> dict[Subj
     return found
 
 
+def is_empty(connection: Connection) -> bool:
+    """Say whether nothing was reckoned yet."""
+    return not any(connection.execute(select(1).select_from(table).limit(1)).first() for table in (subjects, matters))
+
+
 def save_subjects(writer: Writer, rows: Iterable[SubjectRow]) -> None:
     """Note how far subjects have been reckoned."""
     upsert_lot(writer, subjects, [{f.name: getattr(row, f.name) for f in fields(row)} for row in rows])

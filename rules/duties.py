@@ -64,6 +64,11 @@ def _label(first: date, months: int) -> str:
     return f"{first.year}-{letter}{(first.month - 1) // months + 1}"
 
 
+@lru_cache(maxsize=16_384)
+def _to_the_end(span: Span) -> Reckoning:
+    return Reckoning(Measure.PERIOD, span.last)
+
+
 class LeaveDays:
     """The days of a deputy's leaves, each counted once (R3.7)."""
 
@@ -277,7 +282,7 @@ class CalendarSeat(SeatDocket):
         return self._matter(
             span.label,
             opened=opened,
-            how=Reckoning(Measure.PERIOD, span.last),
+            how=_to_the_end(span),
             closed=closed,
             settled=settled,
             missed_from=horizon + ONE_DAY,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import BENCHES
+from bench.measuring import measure
 from bench.results import Goal, Row
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,12 @@ def test_a_bench_of_whole_processes_writes_its_rows_and_a_file(tmp_path):
         assert row["dimension"] == name
         assert row["value"] > 0
         assert not row["is_shown"] or row["what"] in done.stdout
+
+
+def test_the_memory_of_a_command_is_that_of_all_its_processes():
+    helper = "import time; much = bytearray(100 << 20); time.sleep(2)"
+    asking = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {helper!r}])"
+    assert measure("", [sys.executable, "-c", asking], times=1).rss_mb > 105
 
 
 def test_every_dimension_has_a_module_with_rows():

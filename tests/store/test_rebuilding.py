@@ -158,3 +158,30 @@ def test_a_rebuild_of_which_one_helper_fails_changes_nothing(duban, helped):
     with pytest.raises(ValueError, match="'no cause' is not a valid Cause"):
         rebuild(duban, write=True)
     assert duban.dump() == broken
+
+
+def test_helpers_know_the_micro_grids_to_which_somebody_has_been(duban, helped):
+    duban.keep(record(visits=(visit("03-12", "G1aa"),)))
+    duban.run("04-01 16:00")
+    assert matters(duban)[MARCH].matter.closed == "met"
+    assert rebuild(duban) == []
+
+
+def test_helpers_reckon_what_nobody_has_kept(duban, helped):
+    healthy = matters(duban)
+    for table in ("matters", "subjects"):
+        duban.sql(f"DELETE FROM {table}")
+    assert len(rebuild(duban, write=True)) == len(healthy)
+    assert matters(duban) == healthy
+
+
+def test_who_heard_of_a_matter_is_told_that_it_is_settled_though_nothing_of_it_was_kept(duban):
+    duban.run("04-15 10:00")
+    duban.keep(record(visits=(visit("04-02", "V1"), visit("04-02", "G1"))))
+    for table in ("matters", "subjects", "stale"):
+        duban.sql(f"DELETE FROM {table}")
+    told = duban.told()
+    rebuild(duban, write=True)
+    duban.send_due()
+    duban.run("04-16 10:00")
+    assert {line[2] for line in duban.told() if line not in told and "2026-03" in line[1]} == {"event-settled"}

@@ -28,8 +28,8 @@ from store.ahead import Ahead, look_ahead
 from store.engine import reading
 
 LOOK_S: Final = 0.1  #: longest wait between two looks, in real seconds
-FAILED_S: Final = 1.0  #: wait after a look that failed, or that rang for what is still to begin
-STEP_S: Final = 10.0  #: how long a step may take before it is rung for again
+FAILED_S: Final = 1.0  #: wait after a look that failed
+STEP_S: Final = 10.0  #: how long a step, or the watch of a day, may take before it is rung for again
 GUARD_S: Final = 1.0  #: between two looks at the clock itself
 FOLLOW_S: Final = 60.0  #: between two of them without the lease: longer than the lease of one that has died
 DOWN_S: Final = 600.0  #: a longer pause in real seconds means that the daemon was down
@@ -55,6 +55,7 @@ class Clockwork:
         self._stopping = threading.Event()
         self._looked: float | None = None
         self._swept = 0.0
+        self._called_for_watch = 0.0
         self._holder = None if is_alone else services.new_attempt()
         self._renewed: float | None = None
         self._guard = None if services.clock.is_drill else ClockGuard(services.clock)
@@ -117,10 +118,10 @@ class Clockwork:
         if plan is not None:
             self._take(plan)
         elif watches:
-            self._bells.watch.send()
+            self._call_for_watch()
         self._sweep()
         if plan is None:
-            return FAILED_S if watches else pause
+            return pause
         if self._services.clock.is_drill or plan.holds_round or plan.makes_digests or self._is_rung:
             return 0.0
         # Marks of a long import that has not committed stay: looking again and again would not take them.
@@ -237,6 +238,11 @@ class Clockwork:
             if told.step is not None:
                 return True
         return False
+
+    def _call_for_watch(self) -> None:
+        if time.monotonic() - self._called_for_watch > STEP_S:
+            self._called_for_watch = time.monotonic()
+            self._bells.watch.send()
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept > SWEEP_S:

@@ -1,7 +1,8 @@
-"""Does the clock's loop hold all sending when this machine's clock jumps, and go on once an operator has released?"""
+"""Does the clock's loop hold all sending when this machine's clock jumps, and call for a watch without haste?"""
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -141,3 +142,14 @@ def test_what_another_has_judged_is_not_judged_again(duban, loop, seconds, monke
     seconds.go_on(duban.clock)
     loop._look()
     assert held(duban) is None
+
+
+def test_the_watch_of_a_day_is_called_for_now_and_then_until_it_is_held(duban, loop, seconds, monkeypatch):
+    calls = []
+    monkeypatch.setattr(clockwork, "is_time_to_watch", lambda *_: True)
+    monkeypatch.setattr(clockwork, "plan_next", lambda *_, **__: None)
+    monkeypatch.setattr(loop._bells.watch, "send", lambda: calls.append(seconds.passed))
+    for _ in range(25):
+        seconds.go_on(duban.clock)
+        assert loop._look() <= clockwork.LOOK_S, "what is due meanwhile does not wait for it"
+    assert {later - call for call, later in pairwise(calls)} == {clockwork.STEP_S + GUARD_S}

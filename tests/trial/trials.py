@@ -26,7 +26,7 @@ from tests.trial.worlds import LOST, World
 
 HOUR = timedelta(hours=1)
 #: more switches between tasks in an hour are for nothing
-RESTLESS = 4000
+RESTLESS = 8000
 FOR_EACH = 50  #: and so many for each attempt at a message
 
 

@@ -5,7 +5,7 @@ duban's own tables only what nobody else knows: which message carries which noti
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from sqlalchemy import text
 from actors.desks import Desks
 from actors.steps import TOLERATED
 from channels.gateway import Outgoing
+from replay.engine import Sent
 from replay.simulate import run_record
 from rules.dossiers import reckon
 from rules.facts import SHANGHAI, Channel, Record, local_day, midnight
@@ -435,12 +436,32 @@ class Judge:
         for key, row in decided.items():
             # Likewise, what came while it was taken over goes along with the round's own, in one message.
             late = (at < row.decided_at <= at + TAKEN_OVER for at in known_at[subject_of(row.matter)])
-            if key not in expected and row.state != "superseded" and not any(late):
+            if (
+                key not in expected
+                and row.state != "superseded"
+                and not any(late)
+                and not _has_another_day(row, run.sent, decided)
+            ):
                 self.wrong("as replayed", f"{key} is {row.verdict} here alone, decided at {row.decided_at}")
         made = {(m.digest.kind.value, m.digest.period, m.digest.office, m.person.id) for m in run.digests}
         here = {tuple(row) for row in world.raw.execute("SELECT kind, period, office, person FROM digests")}
         for digest in sorted(made ^ here):
             self.wrong("as replayed", f"digest {digest} is {'missing' if digest in made else 'here alone'}")
+
+
+def _has_another_day(row: Any, sent: Iterable[Sent], decided: Mapping[tuple[Any, ...], Any]) -> bool:
+    """Say whether the person's SMS of that day were others in the replay: then the cap puts off others, too.
+
+    One that a gateway was too ill to take gave way; one whose step's bell was lost went along with the round.
+    """
+    day = local_day(row.decided_at)
+    for s in sent:
+        of = s.notice
+        if of.channel == row.channel == Channel.SMS and of.person and of.person.id == row.to_person:
+            here = decided.get((of.matter.id, of.matter.due, of.rung, of.person.id, of.channel))
+            if local_day(s.at) == day and (here is None or here.state == "superseded" or here.leaves_at != s.at):
+                return True
+    return False
 
 
 def _known_at(record: Record) -> dict[Subject, list[datetime]]:

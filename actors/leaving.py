@@ -71,13 +71,8 @@ def let_go(connection: Connection, desk: Desk, at: datetime, envelopes: Envelope
     if not is_round and (later := leaves_at(at, desk)) != at:
         notices.put_off_all(connection, at, later)
         return
-    after, is_more = 0, True
-    while is_more:
-        rows = notices.leaving(connection, at, BATCH, after)
-        if rows:
-            _send_off(connection, rows, at, envelopes)
-            after = rows[-1].id
-        is_more = len(rows) == BATCH
+    for rows in notices.leaving(connection, at, BATCH):
+        _send_off(connection, rows, at, envelopes)
 
 
 def _send_off(connection: Connection, rows: Sequence[NoticeRow], at: datetime, envelopes: Envelopes) -> None:

@@ -4,7 +4,7 @@ Rules: R5.5 to R5.11. Callers: actors/.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
@@ -130,15 +130,24 @@ def _rows(connection: Connection, query: Select[Any], **values: Any) -> list[Not
 
 
 _WAITS: Final = and_(notices.c.state == word("waiting"), notices.c.leaves_at <= bindparam("at"))
-_LEAVING: Final = (
-    select(*COLUMNS).where(_WAITS, notices.c.id > bindparam("after")).order_by(notices.c.id).limit(bindparam("most"))
-)
+_LEAVING: Final = select(*COLUMNS).where(_WAITS, notices.c.id > bindparam("after")).order_by(notices.c.id)
+_FIRST_LEAVING: Final = _LEAVING.limit(bindparam("most"))
 _PUT_OFF: Final = update(notices).where(_WAITS).values(leaves_at=bindparam("later"))
 
 
-def leaving(connection: Connection, at: datetime, limit: int, after: int = 0) -> list[NoticeRow]:
-    """Return notices whose time to leave has come, by number, from behind `after` on."""
-    return _rows(connection, _LEAVING, at=at, after=after, most=limit)
+def leaving(connection: Connection, at: datetime, size: int) -> Iterator[list[NoticeRow]]:
+    """Yield the notices whose time to leave has come, by number, so many at a time.
+
+    Most often they are one lot. What is beyond it is one question, since each would pass over all that the transaction
+    has dealt with.
+    """
+    lot = _rows(connection, _FIRST_LEAVING, at=at, after=0, most=size)
+    if lot:
+        yield lot
+    if len(lot) == size:
+        values, options = {"at": at, "after": lot[-1].id}, {"yield_per": size}
+        for rows in connection.execute(_LEAVING, values, execution_options=options).partitions():
+            yield [NoticeRow(*row) for row in rows]
 
 
 def put_off_all(connection: Connection, at: datetime, leaves_at: datetime) -> None:

@@ -23,7 +23,7 @@ LOOKS = {
     "subjects due": lambda c: list(projection.subjects_due(c, NOW, 500)),
     "matters due": lambda c: list(projection.matters_due(c, NOW - timedelta(days=1), NOW, 2000)),
     "what waits for the clock": lambda c: min(look_ahead(c).reckon_at, look_ahead(c).leaves_at),
-    "what waits": lambda c: notices.leaving(c, NOW, 9),
+    "what waits": lambda c: list(notices.leaving(c, NOW, 9)),
     "what is claimed": lambda c: claim(c, now=NOW),
     "what can be claimed": lambda c: outbox.count_claimable(c, NOW, 1000),
     "is the outbox busy": lambda c: outbox.is_busy(c, NOW),

@@ -121,14 +121,14 @@ def test_a_notice_waits_until_it_leaves(connection):
 
 def leaving(connection, at):
     """The rungs of the notices whose time to leave has come."""
-    return [row.rung for row in notices.leaving(connection, at, 9)]
+    return [row.rung for lot in notices.leaving(connection, at, 9) for row in lot]
 
 
 def test_some_notices_are_put_off_and_no_others(connection):
     decide(connection, notice("overdue"), notice("climb-1"))
     first, second = (row.id for row in sorted(rows(connection), key=lambda row: row.id))
     notices.put_off(connection, [first], NOW + HOUR)
-    assert [row.id for row in notices.leaving(connection, NOW, 9)] == [second]
+    assert [row.id for lot in notices.leaving(connection, NOW, 9) for row in lot] == [second]
     assert look_ahead(connection).leaves_at == NOW
 
 
@@ -145,11 +145,15 @@ def test_what_found_nobody_is_kept_and_not_tried_again(connection):
 def test_what_leaves_is_looked_at_in_lots(connection):
     decide(connection, notice("event-assign"))
     decide(connection, notice("remind-2"), at=NOW - HOUR)
-    looked_at = notices.leaving(connection, NOW, 9)
+    (looked_at,) = notices.leaving(connection, NOW, 9)
     assert [row.rung for row in looked_at] == ["event-assign", "remind-2"]
-    assert notices.leaving(connection, NOW, 1) == looked_at[:1]
-    assert notices.leaving(connection, NOW, 9, looked_at[0].id) == looked_at[1:]
-    assert notices.leaving(connection, NOW - 2 * HOUR, 9) == []
+    assert [row for lot in notices.leaving(connection, NOW, 1) for row in lot] == looked_at
+    assert list(notices.leaving(connection, NOW - 2 * HOUR, 9)) == []
+    seen = []
+    for lot in notices.leaving(connection, NOW, 1):
+        seen += lot
+        notices.supersede(connection, [(row.id, "because") for row in lot])
+    assert seen == looked_at, "what becomes of one hides none of the others"
 
 
 def test_a_message_carries_the_notices_that_still_hold(connection):

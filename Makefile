@@ -47,7 +47,7 @@ soak: $(STAMP) ## the long campaign and the long trial, an hour or more
 	.venv/bin/python -m tests.campaign --kills 1000 --seconds 600
 	.venv/bin/python -m tests.trial --seeds 1-1000 --jobs 2
 
-bench: $(STAMP) ## speed and memory beside yardsticks of the same run, half an hour; ARGS="--only P4", ARGS=--full
+bench: $(STAMP) ## speed and memory beside yardsticks of the same run, a quarter of an hour; ARGS="--only P4", ARGS=--full
 	@.venv/bin/uv sync --quiet --frozen --inexact --group bench || echo "matplotlib cannot be had: figures without plots"
 	.venv/bin/python -m bench $(ARGS)
 

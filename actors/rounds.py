@@ -18,7 +18,7 @@ from rules.facts import local_day
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict, attention_for, once, round_notices
 from store import notices, projection
-from store.lots import beside
+from store.turns import beside
 
 #: matters read, decided and written at a time: bounds memory, not meaning
 BATCH: Final = 2000

@@ -106,9 +106,9 @@ class SeatDocket(Docket):
         """Start with no visit and no leave known, and no period begun."""
         super().__init__(desk)
         self.seat = seat
-        self._stations = desk.house.stations_for(seat.station, seat.town)
         self.owed = owed_arrivals(seat, desk)
         self.leave = LeaveDays()
+        self._stations = desk.house.stations_for(seat.station, seat.town)
         self._days: dict[VisitKind, list[date]] = {kind: [] for kind in VisitKind}
         self._months = desk.policy.duty.of(seat.level).months
 

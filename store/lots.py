@@ -4,13 +4,10 @@ PostgreSQL takes a whole lot in one statement, as an array for each column; SQLi
 past all that SQLAlchemy does for a single row. The rows of a lot have the same columns. Callers: store/.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import date
 from functools import cache, lru_cache
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import orjson
 from sqlalchemy import (
@@ -37,10 +34,7 @@ from store.types import UtcDateTime
 
 #: rows in one statement
 LOT: Final = 5_000
-#: Whoever hands the server its next statement waits for Python no longer than this; by default it is ten times as long.
-SWITCH_S: Final = 0.000_5
 Rows = Sequence[Mapping[str, Any]]
-T = TypeVar("T")
 
 
 class Writer(Protocol):
@@ -71,28 +65,6 @@ def write_all(connection: Connection, statements: Iterable[tuple[str, Any]]) -> 
     """Write what has been kept."""
     for statement, parameters in statements:
         connection.exec_driver_sql(statement, parameters)
-
-
-@contextmanager
-def beside(connection: Connection, work: Callable[[], T]) -> Iterator[Future[T]]:
-    """Have the connection work while the caller goes on, who must not ask it meanwhile; lend what will come of it.
-
-    PostgreSQL is another process, and Python need not wait for it. SQLite is not: there the work comes first.
-    """
-    if connection.dialect.name == "sqlite":
-        done: Future[T] = Future()
-        done.set_result(work())
-        yield done
-        return
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-    try:
-        with ThreadPoolExecutor(1) as thread:
-            coming = thread.submit(work)
-            yield coming
-            coming.result()
-    finally:
-        sys.setswitchinterval(usual)
 
 
 TYPES: Final = (

@@ -11,7 +11,6 @@ from typing import Any, Final
 from sqlalchemy import DateTime, Dialect, String, TypeDecorator
 from sqlalchemy.engine.interfaces import DBAPIConnection  # noqa: F401 - names the layer below
 
-NAIVE: Final = "{} has no offset; instants are aware"
 WORDS: Final = "words"  #: in a column's info: the only words that it admits
 
 
@@ -22,13 +21,8 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse a naive value; give SQLite a naive one in UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(NAIVE.format(value))
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+        """Return an instant in UTC; a naive one is refused."""
+        return None if value is None else _in_utc(value)
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
         """Return what gives an instant to the driver: text for SQLite, in a third of SQLAlchemy's own time."""
@@ -44,11 +38,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def _as_text(value: datetime | None) -> str | None:
     """Return an instant as SQLAlchemy keeps it on SQLite; a naive value is refused."""
-    if value is None:
-        return None
+    return None if value is None else _in_utc(value).isoformat(" ", "microseconds")[: -len("+00:00")]
+
+
+def _in_utc(value: datetime) -> datetime:
     if value.tzinfo is None:
-        raise ValueError(NAIVE.format(value))
-    return value.astimezone(UTC).isoformat(" ", "microseconds")[: -len("+00:00")]
+        raise ValueError(f"{value} has no offset; instants are aware")
+    return value.astimezone(UTC)
 
 
 class Words(TypeDecorator[tuple[str, ...]]):

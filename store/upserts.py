@@ -4,11 +4,10 @@ The same outcome on SQLite and PostgreSQL. Few rows go through SQLAlchemy; the r
 all that it does for a single row. Callers: store/.
 """
 
-import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
@@ -21,12 +20,12 @@ from sqlalchemy import Column, Connection, DateTime, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.filling import filling, is_empty
+from store.turns import frequent_turns
 from store.types import WORDS
 
 #: rows written at a time
 LOT: Final = 5_000
 ASKED: Final = 500  #: rows looked up in one statement, under SQLite's limit of parameters
-TURN_S: Final = 0.0005  #: after which a thread that reads rows lets the one go on that writes
 CACHED: Final = 1 << 14
 CACHE_KB: Final = 1 << 16  #: what SQLite may hold of its pages
 
@@ -123,7 +122,7 @@ def _write_beside(write: Write, lots: Iterable[list[Cells]]) -> Iterator[tuple[i
     Whatever yields the rows must not ask the same connection meanwhile.
     """
     waiting: deque[tuple[int, Future[tuple[int, int]]]] = deque()
-    with ThreadPoolExecutor(1) as writer, _frequent_turns():
+    with ThreadPoolExecutor(1) as writer, frequent_turns():
         for lot in lots:
             waiting.append((len(lot), writer.submit(write, lot)))
             if len(waiting) > 1:
@@ -131,20 +130,6 @@ def _write_beside(write: Write, lots: Iterable[list[Cells]]) -> Iterator[tuple[i
                 yield count, *written.result()
         for count, written in waiting:
             yield count, *written.result()
-
-
-@contextmanager
-def _frequent_turns() -> Iterator[None]:
-    """Let a thread that comes back from the server go on at once, although another is reading rows.
-
-    Python makes it wait 5 ms each time, and it comes back some 25 times a lot: longer than all that it has to do.
-    """
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
 
 
 def _into_sqlite(connection: Connection, table: Table, *, looks_first: bool) -> Write:

@@ -10,9 +10,10 @@ from sqlalchemy.exc import IntegrityError
 
 from store import facts, upserts
 from store.facts import Tally
-from store.lots import beside, insert_lot
+from store.lots import insert_lot
 from store.many import is_one_of
 from store.schema import findings
+from store.turns import beside
 from tests.store.rows import FULL, SPARE
 from tests.store.saving import save
 

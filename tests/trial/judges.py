@@ -475,10 +475,12 @@ def _known_at(record: Record) -> dict[Subject, list[datetime]]:
         found[Subject(SubjectKind.PROJECT, project.id)].append(project.recorded_at)
     for change in record.project_events:
         found[Subject(SubjectKind.PROJECT, change.project)].append(change.at)
+    seats_of: dict[str, list[Subject]] = defaultdict(list)
+    for seat in record.seats:
+        seats_of[seat.deputy].append(Subject(SubjectKind.SEAT, seat.id))
     for visit in record.visits:
-        for seat in record.seats:
-            if seat.deputy == visit.deputy:
-                found[Subject(SubjectKind.SEAT, seat.id)].append(visit.recorded_at)
+        for subject in seats_of[visit.deputy]:
+            found[subject].append(visit.recorded_at)
     return found
 
 

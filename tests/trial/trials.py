@@ -3,7 +3,6 @@
 Callers: __main__.py, mutants.py, test_trial.py.
 """
 
-import gc
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 from actors import digests
+from config.collecting import seldom_collecting
 from daemon import clockwork
 from rules.facts import midnight
 from rules.workdays import ONE_DAY
@@ -94,24 +94,13 @@ def _virtual(world: World) -> Iterator[None]:
     """Let the clockwork run on virtual time, and tell of what it logs as failed."""
     time = SimpleNamespace(monotonic=lambda: world.hub.seconds)
     with (
-        _seldom_collected(),
+        seldom_collecting(),
         mock.patch.object(clockwork, "time", time),
         mock.patch.object(clockwork, "log", _Log(world)),
         mock.patch.object(digests, "digest_workbook", _plain),
         mock.patch.object(report_xlsx, "as_xlsx", _plain),
     ):
         yield
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Look for garbage seldom: hardly any is in cycles."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _plain(*content: object) -> bytes:

@@ -22,8 +22,8 @@ class WrongSettings(ValueError):
 
     def __init__(self, lines: list[str]) -> None:
         """Join the lines to one message."""
-        many = f"{len(lines)} wrong settings:" if len(lines) > 1 else "1 wrong setting:"
-        super().__init__("\n".join([many, *(f"  - {line}" for line in lines)]))
+        many = "\n".join([f"{len(lines)} wrong settings:", *(f"  - {line}" for line in lines)])
+        super().__init__(many if len(lines) > 1 else f"1 wrong setting: {lines[0]}")
         self.lines = lines
 
 
@@ -132,6 +132,16 @@ def _shown(path: str, value: object, secret: Container[str]) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean …?` with the nearest known word, or an empty text."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    """Return `; did you mean …?` with the nearest known word; where none is near, all of them.
+
+    >>> did_you_mean("duty.perod", ["duty.period", "notify_at"]), did_you_mean("zz", ["port", "sms"])
+    ('; did you mean duty.period?', '; want one of port, sms')
+    >>> did_you_mean("peroid", ["duty.period", "notify_at"])
+    '; did you mean duty.period?'
+    """
+    known = list(known)
+    named = {key.rpartition(".")[2]: key for key in known} | {key: key for key in known}
+    near = difflib.get_close_matches(word, list(named), n=1)
+    if near:
+        return f"; did you mean {named[near[0]]}?"
+    return f"; want one of {', '.join(known)}"

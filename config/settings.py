@@ -4,6 +4,7 @@ The defaults of config/duban.toml, over them the file named by DUBAN_CONFIG, ove
 Source: INTERFACES "Settings". Callers: the processes of daemon/.
 """
 
+import difflib
 import os
 from collections.abc import Iterator, Mapping
 from functools import reduce
@@ -161,6 +162,8 @@ def _networks(words: str) -> "tuple[Network, ...]":
         raise ValueError(f"{err}; want addresses or networks with commas between: 127.0.0.1,10.1.0.0/16") from err
 
 
+#: of two names of variables, both of which begin with DUBAN_
+LIKENESS: Final = 0.9
 TWILIO_API: Final = "https://api.twilio.com"
 #: setting → environment variable
 VARIABLES: Final = {
@@ -195,6 +198,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, sends: bool = Tru
     Raises WrongSettings, which names every wrong key or value.
     """
     environ = os.environ if environ is None else environ
+    if slips := list(_misspelt(environ)):
+        raise WrongSettings(slips)
     found = {key: _variable(environ, name) for key, name in VARIABLES.items()}
     set_here = {key: text for key, text in found.items() if text}
     layers = [
@@ -207,6 +212,17 @@ def load_settings(environ: Mapping[str, str] | None = None, *, sends: bool = Tru
     if sends and (lines := settings.lacking()):
         raise WrongSettings(lines)
     return settings
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each variable that must be meant for one of ours; other programs' own are passed over."""
+    known = [*VARIABLES.values(), "DUBAN_CONFIG", "DUBAN_POLICY"]
+    for name in environ:
+        bare = name.removesuffix("_FILE")
+        if name.startswith("DUBAN_") and not name.startswith("DUBAN_POLICY__") and bare not in known:
+            near = difflib.get_close_matches(bare, known, n=1, cutoff=LIKENESS)
+            if near:
+                yield f"{name} is not a setting; did you mean {near[0]}?"
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str | None:

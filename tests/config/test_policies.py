@@ -153,7 +153,8 @@ def test_an_option_sets_any_key(assignment, value):
     ("key", "said"),
     [
         ("petition.days.asign", "petition.days.asign is not a setting; did you mean petition.days.assign?"),
-        ("peroid", "peroid is not a setting"),
+        ("peroid", "peroid is not a setting; did you mean duty.period?"),
+        ("zz", "zz is not a setting; want one of start_on, notify_at, "),
         ("holddays", "holddays is not a setting; did you mean hold_days?"),
         pytest.param("months", "months is not a setting alone: it may be duty.province.months or", id="of many tables"),
     ],

@@ -36,6 +36,24 @@ def test_the_shipped_file_names_no_key_that_is_none():
     assert set(tomllib.loads(SHIPPED.read_text("utf-8"))) <= set(Settings.model_fields)
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("DUBAN_DATABSE_URL", "DUBAN_DATABASE_URL"),
+        ("DUBAN_CLOKC", "DUBAN_CLOCK"),
+        ("DUBAN_SMTP_ULR_FILE", "DUBAN_SMTP_URL"),
+        ("DUBAN_POLCY", "DUBAN_POLICY"),
+    ],
+)
+def test_a_misspelt_variable_is_refused(given, meant):
+    assert complaint({given: "x"}) == f"{given} is not a setting; did you mean {meant}?"
+
+
+@pytest.mark.parametrize("name", ["DUBAN_HOST", "DUBAN_POLICY__DUTY__PERIOD", "DUBAN_SMTP_URL_FILE", "TWILIO_REGION"])
+def test_a_variable_of_another_s_is_passed_over(name):
+    assert load_settings({name: ""}) == Settings()
+
+
 def test_the_defaults_need_no_service():
     settings = load_settings({})
     assert settings.database_url.startswith("sqlite:///")

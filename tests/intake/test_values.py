@@ -207,7 +207,13 @@ def test_what_is_no_mainland_mobile_is_refused(raw):
 
 @pytest.mark.parametrize(
     ("raw", "address"),
-    [("a@example.cn", "a@example.cn"), (" a.b+c@Example.CN ", "a.b+c@example.cn"), ("a@x.test", "a@x.test")],
+    [
+        ("a@example.cn", "a@example.cn"),
+        (" a.b+c@Example.CN ", "a.b+c@example.cn"),
+        ("a@x.test", "a@x.test"),
+        ("a@x.invalid", "a@x.invalid"),
+        ("a@mail.local", "a@mail.local"),
+    ],
 )
 def test_an_email_address(raw, address):
     assert read(Email(), raw) == address

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 FINDING: Final = 1
 BAD_INPUT: Final = 2
@@ -38,15 +39,33 @@ class Commands(click.Group):
         """Return the commands in the order in which they were written."""
         return list(self.commands)
 
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        """Read the options before the command; what is wrong with them is one line."""
+        try:
+            return super().make_context(*given, **more)
+        except click.UsageError as err:
+            _refuse(err)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command, and turn what a user can mend into one line and a status."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as err:
+            _refuse(err)
         except Exception as err:
             message, status = explained(err)
             if not message:
                 raise
             fail(message, status)
+
+
+def _refuse(err: click.UsageError) -> NoReturn:
+    """Say in one line what was typed wrongly; who typed no command at all is shown those that there are."""
+    if isinstance(err, NoArgsIsHelpError):
+        raise err
+    said = " ".join(err.format_message().split()).rstrip(".")
+    command = err.ctx.command_path if err.ctx else "duban"
+    fail(f"{said}; see {command} --help", BAD_INPUT)
 
 
 def explained(err: Exception) -> tuple[str, int]:

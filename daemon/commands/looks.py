@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from daemon.commands.options import INSTANT, as_json_option, instant, limit_option, many
+from daemon.commands.options import INSTANT, as_json_option, instant, limit_option, many, one_more, shown
 from daemon.saying import BAD_INPUT, FINDING, fail, say
 
 
@@ -52,7 +52,7 @@ def notices(
     state: str | None,
     undeliverable: bool,  # noqa: FBT001
     failed: bool,  # noqa: FBT001
-    limit: int,
+    limit: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """List notices with what became of them, the newest first."""
@@ -67,9 +67,10 @@ def notices(
             state=state,
             verdict="undeliverable" if undeliverable else None,
             message_state="failed" if failed else None,
-            limit=limit,
+            limit=one_more(limit, as_json=as_json),
             newest_first=True,
         )
+    told = shown(told, limit, as_json=as_json)
     say(map(notice_line, told), [notice_facts(one) for one in told], as_json=as_json)
 
 
@@ -94,7 +95,7 @@ def matters(  # noqa: PLR0913, PLR0917
     subject: str | None,
     rebuild: bool,  # noqa: FBT001
     only_check: bool,  # noqa: FBT001
-    limit: int,
+    limit: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """List matters, the earliest due date first; or prove that they equal a fresh reckoning."""
@@ -112,9 +113,11 @@ def matters(  # noqa: PLR0913, PLR0917
                 count = _tell_differences(rebuild_matters(connection, desks, write=not only_check), as_json=as_json)
         else:
             now = services.clock.now()
+            most = one_more(limit, as_json=as_json)
             found = list_matters(
-                connection, local_day(now), statuses=statuses, town=town, kind=kind, subject=subject, limit=limit
+                connection, local_day(now), statuses=statuses, town=town, kind=kind, subject=subject, limit=most
             )
+            found = shown(found, limit, as_json=as_json)
             coming = next_rungs(connection, desks.of(connection), [one.matter for one in found], now)
     if not rebuild:
         say(map(matter_line, found, coming), list(map(matter_facts, found, coming)), as_json=as_json)

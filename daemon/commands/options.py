@@ -5,17 +5,22 @@ Callers: daemon/commands.
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
+
+Row = TypeVar("Row")
 
 DAY: Final = click.DateTime(["%Y-%m-%d", "%Y/%m/%d"])
 INSTANTS: Final = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 INSTANT: Final = click.DateTime(INSTANTS)
+FOR_PEOPLE: Final = 50  #: rows of a list that people are shown unless they ask for more
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
 record_path = click.argument("path", type=click.Path(exists=True, path_type=Path))
-limit_option = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(1), help=f"At most so many; default: {FOR_PEOPLE}, or all with --json."
+)
 
 
 def instant(at: datetime | None) -> datetime | None:
@@ -25,6 +30,19 @@ def instant(at: datetime | None) -> datetime | None:
     if at is None:
         return None
     return (at if at.tzinfo else at.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+
+
+def one_more(limit: int | None, *, as_json: bool) -> int | None:
+    """Return how many rows to ask for: one more than people are shown, to know whether there are others."""
+    return limit if limit is not None or as_json else FOR_PEOPLE + 1
+
+
+def shown(rows: list[Row], limit: int | None, *, as_json: bool) -> list[Row]:
+    """Return the rows that are shown; say so where others are left out that nobody asked to leave out."""
+    if limit is not None or as_json or len(rows) <= FOR_PEOPLE:
+        return rows
+    click.echo(f"the first {FOR_PEOPLE}; there are more: see --limit, or --json for all", err=True)
+    return rows[:FOR_PEOPLE]
 
 
 def many(count: int, what: str) -> str:

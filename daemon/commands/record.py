@@ -5,11 +5,15 @@ Caller: daemon/cli.
 
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
 from daemon.commands.options import DAY, as_json_option, many, record_path
 from daemon.saying import BAD_INPUT, fail, say
+
+#: `--skip-bad` without a folder
+BESIDE: Final = Path("-")
 
 
 @click.command()
@@ -33,19 +37,23 @@ def init(to: str | None, anyway: bool) -> None:  # noqa: FBT001
 
 
 @click.command("import")
-@record_path
+@click.argument("path", type=click.Path(exists=True, path_type=Path), required=False, metavar="PATH")
 @click.option(
     "--skip-bad",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Write the good rows; save the others in this folder with a column `why`.",
+    type=click.Path(path_type=Path),
+    is_flag=False,
+    flag_value=BESIDE,
+    metavar="[DIRECTORY]",
+    help="Write the good rows; save the others in this folder, or beside PATH in PATH-refused, with a column `why`.",
 )
 @as_json_option
-def import_(path: Path, skip_bad: Path | None, as_json: bool) -> None:  # noqa: FBT001
+def import_(path: Path | None, skip_bad: Path | None, as_json: bool) -> None:  # noqa: FBT001
     """Take a record (a folder of CSV, or an XLSX workbook) into the database: all of it or nothing."""
     from config.services import open_services
     from daemon.importing import import_lines, import_with_progress
     from daemon.processes import prepare
 
+    path, skip_bad = _from_and_to(path, skip_bad)
     services = open_services()
     prepare(services)
     report = import_with_progress(services, path, skip_bad)
@@ -54,6 +62,22 @@ def import_(path: Path, skip_bad: Path | None, as_json: bool) -> None:  # noqa: 
     say(import_lines(report, skip_bad), facts, as_json=as_json)
     if report.faults and not report.is_written:
         fail(f"{many(len(report.faults), 'fault')}; nothing was written. Mend the rows, or see --skip-bad", BAD_INPUT)
+
+
+def _from_and_to(path: Path | None, skip_bad: Path | None) -> tuple[Path, Path | None]:
+    """Return where the record is, and where refused rows go: `--skip-bad PATH` names the record alone."""
+    if path is None and skip_bad not in (None, BESIDE):
+        path, skip_bad = skip_bad, BESIDE
+    if path is None:
+        raise click.UsageError("Missing argument 'PATH'")
+    if not path.exists():
+        raise click.UsageError(f"Path '{path}' does not exist")
+    if skip_bad == BESIDE:
+        place = path.resolve()
+        skip_bad = place.with_name(f"{place.stem if place.is_file() else place.name}-refused")
+    if skip_bad is not None and skip_bad.is_file():
+        raise click.UsageError(f"--skip-bad {skip_bad} is a file; want a folder")
+    return path, skip_bad
 
 
 @click.command()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cli import main
+from daemon.commands import options
 from tests.daemon.conftest import ACKNOWLEDGED, LATE
 
 DUBAN = Path(sys.executable).with_name("duban")
@@ -79,7 +80,24 @@ def test_every_command_has_help(duban, command):
 def test_an_unknown_command_is_wrong_usage(duban):
     told = duban("frobnicate")
     assert told.status == 2
-    assert "No such command 'frobnicate'" in told.err
+    assert one_line(told.err) == "duban: No such command 'frobnicate'; see main --help"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--frobnicate"], "No such option '--frobnicate'; see main --help"),
+        (["import"], "Missing argument 'PATH'; see main import --help"),
+        (["import", "nowhere"], "Invalid value for 'PATH': Path 'nowhere' does not exist; see main import --help"),
+        (["simulate", "."], "Missing option '--from'; see main simulate --help"),
+        (["retry", "many"], "Invalid value for 'NOTICE': 'many' is not a valid integer; see main retry --help"),
+        (["report", "month"], "Missing argument 'MONTH'; see main report month --help"),
+    ],
+)
+def test_wrong_usage_is_one_line_with_where_to_look(duban, words, said):
+    told = duban(*words)
+    assert (told.status, told.out) == (2, "")
+    assert one_line(told.err) == f"duban: {said}"
 
 
 # The record -------------------------------------------------------------------------------
@@ -172,6 +190,22 @@ def test_skip_bad_writes_the_good_rows_and_saves_the_others_with_why(duban, data
     assert heading.endswith(",why")
     assert row.startswith("V2,DA,2026-04-20,grid,G11,")
     assert "did you mean 'G1'?" in row
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the path", "after the path"])
+def test_without_a_folder_skip_bad_saves_beside_the_record(duban, faulty, before):
+    told = duban("import", *(["--skip-bad", faulty] if before else [faulty, "--skip-bad"]))
+    assert told.status == 0
+    refused = faulty.with_name(f"{faulty.name}-refused")
+    assert f"2 rows refused; they are in {refused} with a column why" in told.out
+    assert sorted(file.name for file in refused.iterdir()) == ["seats.csv", "visits.csv"]
+
+
+@pytest.mark.parametrize("words", [["--skip-bad"], ["--skip-bad", "nowhere"]])
+def test_skip_bad_without_a_record_is_wrong_usage(duban, words):
+    told = duban("import", *words)
+    assert told.status == 2
+    assert one_line(told.err).endswith("; see main import --help")
 
 
 @pytest.mark.parametrize("language", [[], ["--chinese"]], ids=["english", "chinese"])
@@ -382,6 +416,17 @@ def test_notices_are_listed_the_newest_first_and_can_be_chosen(duban, run_to):
     assert len(duban("notices").out.splitlines()) == 7
     for none in (["--failed"], ["--undeliverable"], ["--matter", "visit:S1:2026-03"], ["--state", "superseded"]):
         assert duban("notices", *none, "--json").facts == []
+
+
+def test_people_are_told_that_a_list_is_cut_and_programs_get_all(duban, run_to, monkeypatch):
+    run_to("2026-03-20T12:00:00+08:00")
+    monkeypatch.setattr(options, "FOR_PEOPLE", 3)
+    for command, count in (("notices", 7), ("matters", 3)):
+        told = duban(command)
+        assert len(told.out.splitlines()) == 3
+        assert told.err == ("the first 3; there are more: see --limit, or --json for all\n" if count > 3 else "")
+        assert len(duban(command, "--json").facts) == count
+        assert duban(command, "--limit", "2").err == ""
 
 
 def test_the_notices_of_the_database_are_those_of_the_simulation(duban, run_to):
@@ -600,8 +645,8 @@ def test_a_wrong_setting_names_its_variable_and_what_is_admitted(
     monkeypatch.setenv(variable, value)
     told = duban(command)
     assert told.status == 2
-    heading, line = told.err.splitlines()
-    assert heading == "duban: 1 wrong setting:"
+    line = one_line(told.err)
+    assert line.startswith("duban: 1 wrong setting: ")
     assert variable in line
     assert admitted in line
 

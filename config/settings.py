@@ -19,7 +19,8 @@ from channels.smtp_url import parse_smtp_url
 from config.drill import parse_drill
 from config.layers import WrongSettings, at_path, defaults, laid_over, override, validated
 
-BACKENDS: Final = ("sqlite", "postgresql")
+#: database → its driver that is installed
+DRIVERS: Final = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 Network = IPv4Network | IPv6Network
 
 
@@ -67,13 +68,14 @@ class Settings(BaseModel):
             return value
         # What checks and simulates needs no database, and is spared the library's loading.
         from sqlalchemy.engine import make_url  # noqa: PLC0415
-        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+        from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: PLC0415
 
         try:
-            backend = make_url(value).get_backend_name()
-        except ArgumentError:
-            backend = ""
-        if backend not in BACKENDS:
+            url = make_url(value)
+            is_known = url.get_driver_name() == DRIVERS.get(url.get_backend_name())
+        except (ArgumentError, NoSuchModuleError):
+            is_known = False
+        if not is_known:
             raise ValueError("want sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
         return value
 

@@ -7,7 +7,7 @@ import getpass
 import multiprocessing
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -110,8 +110,3 @@ class Rehearser:
         """Stop trying."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def parse_begins(text: datetime | None, today: date) -> date:
-    """Return from when on a change holds: the day named, else tomorrow."""
-    return text.date() if text else today + timedelta(days=1)

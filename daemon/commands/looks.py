@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from daemon.commands.options import INSTANT, as_json_option, instant, limit_option, many, one_more, shown
+from daemon.commands.options import INSTANT, as_json_option, limit_option, many, one_more, shown
 from daemon.saying import BAD_INPUT, FINDING, fail, say
 
 
@@ -23,7 +23,7 @@ def explain(matter: str, at: datetime | None, as_json: bool) -> None:  # noqa: F
     from daemon.looking import looking
 
     with looking() as (connection, desks, services):
-        found = explain_matter(connection, desks, matter, instant(at) or services.clock.now())
+        found = explain_matter(connection, desks, matter, at or services.clock.now())
         say(as_lines(found), as_facts(found), as_json=as_json)
 
 

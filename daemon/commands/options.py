@@ -3,17 +3,32 @@
 Callers: daemon/commands.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 Row = TypeVar("Row")
 
-DAY: Final = click.DateTime(["%Y-%m-%d", "%Y/%m/%d"])
-INSTANTS: Final = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
-INSTANT: Final = click.DateTime(INSTANTS)
+
+class _AsInTheRecord(click.ParamType[Any]):
+    """A day or an instant, written in any of the ways that the record admits."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a day, or an instant in UTC."""
+        from intake.values import Day, Instant, Unreadable
+
+        try:
+            return (Day() if self.name == "date" else Instant()).read_text(value.strip())
+        except Unreadable as err:
+            self.fail(f"{value!r} {err.problem}", param, ctx)
+
+
+DAY: Final = _AsInTheRecord("date")
+INSTANT: Final = _AsInTheRecord("instant")
 FOR_PEOPLE: Final = 50  #: rows of a list that people are shown unless they ask for more
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
@@ -21,15 +36,6 @@ record_path = click.argument("path", type=click.Path(exists=True, path_type=Path
 limit_option = click.option(
     "--limit", type=click.IntRange(1), help=f"At most so many; default: {FOR_PEOPLE}, or all with --json."
 )
-
-
-def instant(at: datetime | None) -> datetime | None:
-    """Return an instant of the command line in UTC; without an offset it is local time."""
-    from rules.facts import SHANGHAI
-
-    if at is None:
-        return None
-    return (at if at.tzinfo else at.replace(tzinfo=SHANGHAI)).astimezone(UTC)
 
 
 def one_more(limit: int | None, *, as_json: bool) -> int | None:

@@ -3,7 +3,7 @@
 Caller: daemon/cli.
 """
 
-from datetime import datetime
+from datetime import date
 
 import click
 
@@ -42,8 +42,8 @@ set_option = click.option(
 @as_json_option
 def policy_compare(
     assignments: tuple[str, ...],
-    first: datetime | None,
-    last: datetime | None,
+    first: date | None,
+    last: date | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Replay the past by today's policy and by a changed one: what would have been sent, to whom, at what cost."""
@@ -53,7 +53,7 @@ def policy_compare(
 
     with looking() as (connection, _, services):
         year = past_year(local_day(services.clock.now()))
-        days = (first.date() if first else year[0], last.date() if last else year[1])
+        days = (first or year[0], last or year[1])
         if days[1] < days[0]:
             fail(f"--to {days[1]} is before --from {days[0]}", BAD_INPUT)
         found = compare(connection, services, _changes(assignments), *days)
@@ -66,14 +66,15 @@ def policy_compare(
 @set_option
 @click.option("--begins", type=DAY, help="The day from which it holds; default: tomorrow.")
 @click.option("--reason", required=True, help="Why: it goes on record.")
-def policy_adopt(assignments: tuple[str, ...], begins: datetime | None, reason: str) -> None:
+def policy_adopt(assignments: tuple[str, ...], begins: date | None, reason: str) -> None:
     """Adopt a change of the policy; running processes follow on its day."""
     from daemon.looking import looking
-    from daemon.policies import adopt, parse_begins
+    from daemon.policies import adopt
     from rules.facts import local_day
+    from rules.workdays import ONE_DAY
 
     with looking() as (connection, _, services):
-        day = parse_begins(begins, local_day(services.clock.now()))
+        day = begins or local_day(services.clock.now()) + ONE_DAY
         adopt(connection, services, _changes(assignments), day, reason)
     click.echo(f"adopted: it holds from {day} on")
 

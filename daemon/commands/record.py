@@ -3,7 +3,7 @@
 Caller: daemon/cli.
 """
 
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -120,8 +120,8 @@ def export(folder: Path, chinese: bool) -> None:  # noqa: FBT001
 @as_json_option
 def simulate(
     path: Path,
-    first: datetime,
-    last: datetime,
+    first: date,
+    last: date,
     out: Path,
     policy_file: Path | None,
     assignments: tuple[str, ...],
@@ -135,13 +135,13 @@ def simulate(
     from replay.simulate import run_record, summary_lines, write_run
 
     if last < first:
-        fail(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}", BAD_INPUT)
+        fail(f"--to {last} is before --from {first}", BAD_INPUT)
     settings = load_settings()
-    policy = load_policy(policy_file, assignments).model_copy(update={"start_on": first.date()})
+    policy = load_policy(policy_file, assignments).model_copy(update={"start_on": first})
     with without_collection():
         checked = check_record(path, policy=policy, settings=settings)
         if not checked.faults:
-            run = run_record(checked.record, first.date(), last.date(), policy=policy, settings=settings)
+            run = run_record(checked.record, first, last, policy=policy, settings=settings)
             summary = write_run(run, out, sms_price=settings.sms_price)
     if checked.faults:
         say(map(str, checked.faults), [fault.as_json() for fault in checked.faults], as_json=as_json, err=not as_json)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from daemon.commands.options import INSTANT, as_json_option, instant
+from daemon.commands.options import INSTANT, as_json_option
 
 at_option = click.option("--at", type=INSTANT, help="On what was known then, such as 2026-04-01T08:30; default: now.")
 out_option = click.option(
@@ -33,7 +33,7 @@ def report_month(month: str, out: Path | None, at: datetime | None, as_json: boo
     from daemon.reporting import write_report
     from rules.lookback import month_of
 
-    write_report(month_of, month, out, instant(at), as_json=as_json)
+    write_report(month_of, month, out, at, as_json=as_json)
 
 
 @report.command("year")
@@ -46,4 +46,4 @@ def report_year(year: str, out: Path | None, at: datetime | None, as_json: bool)
     from daemon.reporting import write_report
     from rules.lookback import year_of
 
-    write_report(year_of, year, out, instant(at), as_json=as_json)
+    write_report(year_of, year, out, at, as_json=as_json)

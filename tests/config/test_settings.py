@@ -49,6 +49,18 @@ def test_a_misspelt_variable_is_refused(given, meant):
     assert complaint({given: "x"}) == f"{given} is not a setting; did you mean {meant}?"
 
 
+@pytest.mark.parametrize(
+    "url", ["mysql://x", "postgres://x/y", "postgresql+psycopg2://x/y", "sqlite+aiosqlite:///x.db", "x"]
+)
+def test_a_database_that_duban_cannot_talk_to_is_refused(url):
+    assert "want sqlite:///FILE or postgresql+psycopg://" in complaint({"DUBAN_DATABASE_URL": url})
+
+
+@pytest.mark.parametrize("url", ["postgresql://x/y", "postgresql+psycopg://x/y", "sqlite:///x.db", "sqlite://"])
+def test_a_database_may_be_named_as_sqlalchemy_does(url):
+    assert load_settings({"DUBAN_DATABASE_URL": url}).database_url == url
+
+
 @pytest.mark.parametrize("name", ["DUBAN_HOST", "DUBAN_POLICY__DUTY__PERIOD", "DUBAN_SMTP_URL_FILE", "TWILIO_REGION"])
 def test_a_variable_of_another_s_is_passed_over(name):
     assert load_settings({name: ""}) == Settings()

@@ -15,11 +15,13 @@ import pytest
 
 from daemon.cli import main
 from daemon.commands import options
+from intake.values import WANTED_INSTANT
 from tests.daemon.conftest import ACKNOWLEDGED, LATE
 
 DUBAN = Path(sys.executable).with_name("duban")
 MARCH = ("--from", "2026-03-01", "--to", "2026-03-30")
 HANDLE = "petition:P1:handle:1"
+NO_TIME = f"is not a time; {WANTED_INSTANT}"
 
 
 @pytest.fixture
@@ -90,6 +92,7 @@ def test_an_unknown_command_is_wrong_usage(duban):
         (["import"], "Missing argument 'PATH'; see main import --help"),
         (["import", "nowhere"], "Invalid value for 'PATH': Path 'nowhere' does not exist; see main import --help"),
         (["simulate", "."], "Missing option '--from'; see main simulate --help"),
+        (["explain", HANDLE, "--at", "x"], f"Invalid value for '--at': 'x' {NO_TIME}; see main explain --help"),
         (["retry", "many"], "Invalid value for 'NOTICE': 'many' is not a valid integer; see main retry --help"),
         (["report", "month"], "Missing argument 'MONTH'; see main report month --help"),
     ],
@@ -361,6 +364,8 @@ def test_explain_tells_the_facts_the_reckoning_and_the_rungs(duban, run_to):
 def test_explain_at_an_instant_knows_what_was_known_then(duban, run_to):
     run_to("2026-03-30T12:00:00+08:00")
     then = duban("explain", HANDLE, "--at", "2026-03-18", "--json").facts
+    for written in ("2026-03-17T16:00:00Z", "2026-03-18T00:00:00.000000+08:00", "2026/3/18 0:00"):
+        assert duban("explain", HANDLE, "--at", written, "--json").facts == then
     now = duban("explain", HANDLE, "--json").facts
     assert (then["status"], now["status"]) == ("overdue", "settled")
     assert then["at"] == "2026-03-18T00:00:00+08:00"

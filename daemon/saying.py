@@ -85,7 +85,7 @@ def explained(err: Exception) -> tuple[str, int]:
         return str(err), BAD_INPUT
     if isinstance(err, (WrongSchema, InUse, HelperLost)):
         return str(err), OUT_OF_REACH
-    if isinstance(err, OSError) and err.strerror:
+    if isinstance(err, OSError) and err.strerror and not isinstance(err, BrokenPipeError):  # `| head` has seen enough
         return f"{err.filename or 'a file'}: {err.strerror}; name another place, or mend the rights", BAD_INPUT
     if isinstance(err, DBAPIError):
         reason = str(err.orig).strip().splitlines()[0]

@@ -3,6 +3,7 @@
 Exit status: 0 done, 1 a finding, 2 bad input or usage, 3 a service out of reach.
 """
 
+import errno
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 from daemon.cli import main
 from daemon.commands import options
+from daemon.saying import explained
 from intake.values import WANTED_INSTANT
 from tests.daemon.conftest import ACKNOWLEDGED, LATE
 
@@ -83,6 +85,10 @@ def test_an_unknown_command_is_wrong_usage(duban):
     told = duban("frobnicate")
     assert told.status == 2
     assert one_line(told.err) == "duban: No such command 'frobnicate'; see main --help"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    assert explained(BrokenPipeError(errno.EPIPE, "Broken pipe")) == ("", 0)
 
 
 @pytest.mark.parametrize(

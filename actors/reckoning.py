@@ -23,7 +23,7 @@ from rules.matters import Matter, Subject, SubjectKind, subject_of
 from rules.notices import Notice, event_notices, leaves_at, next_attention, once
 from store import facts, findings, notices, projection
 from store.dossiers import read_dossiers
-from store.lots import Writer
+from store.lots import Writer, Written
 from store.projection import SubjectRow
 from store.standing import subjects_in_lots
 
@@ -174,10 +174,20 @@ def _followed(
 
 def keep(writer: Writer, decided: Decided) -> None:
     """Write what is decided."""
-    for leaves, told in decided.told.items():
-        notices.decide(writer, told, decided_at=decided.at, leaves_at=leaves)
+    _tell(writer, decided)
     projection.save_matters(writer, decided.matters)
     projection.save_subjects(writer, decided.subjects)
+
+
+def keep_first(written: Written, decided: Decided) -> None:
+    """Write what is decided where nothing of anybody was kept before."""
+    _tell(written, decided)
+    projection.fill(written, decided.matters, decided.subjects)
+
+
+def _tell(writer: Writer, decided: Decided) -> None:
+    for leaves, told in decided.told.items():
+        notices.decide(writer, told, decided_at=decided.at, leaves_at=leaves)
 
 
 def drop(connection: Connection, forgotten: Collection[Subject], gone: Sequence[str]) -> None:

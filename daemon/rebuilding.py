@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from actors.desks import Desks
-from actors.reckoning import Lot, decide_lot, drop, keep, read_lot
+from actors.reckoning import Lot, decide_lot, drop, keep, keep_first, read_lot
 from actors.steps import cursor, hold_cursor, last_round
 from daemon import helpers
 from rules.dockets import Desk
@@ -74,8 +74,11 @@ def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> Ite
         yield from compared.lines
 
 
-def compare(connection: Connection, desk: Desk, lot: Lot, at: datetime, *, write: bool) -> Compared:
-    """Return in what some subjects differ, and with `write` also what brings them in line; nothing is written."""
+def compare(connection: Connection, desk: Desk, lot: Lot, at: datetime, *, write: bool, kept: bool = True) -> Compared:
+    """Return in what some subjects differ, and with `write` also what brings them in line; nothing is written.
+
+    `kept`: whether any matter of anybody was there before.
+    """
     fresh = {dossier.subject: stand(dossier, at) for dossier in lot.dossiers}
     differing = _differing(connection, desk, lot, fresh, at)
     lines = [line for lines in differing.values() for line in lines]
@@ -83,7 +86,7 @@ def compare(connection: Connection, desk: Desk, lot: Lot, at: datetime, *, write
         return Compared(lines)
     decided = decide_lot(connection, desk, _part(lot, differing), at, at, fresh)
     written = Written(connection.dialect)
-    keep(written, decided)
+    (keep if kept else keep_first)(written, decided)
     return Compared(lines, written.statements, decided.gone, list(decided.forgotten))
 
 
@@ -116,7 +119,7 @@ def prepare(terms: Terms) -> Callable[[Sequence[Subject]], Compared]:
             look_up(connection)
             lot = read_lot(connection, desk, subjects, kept=terms.kept)
             grids.read(connection, _places(lot))
-            return compare(connection, desk, lot, terms.at, write=terms.write)
+            return compare(connection, desk, lot, terms.at, write=terms.write, kept=terms.kept)
 
     return work
 

@@ -7,7 +7,7 @@ past all that SQLAlchemy does for a single row. The rows of a lot have the same 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache, lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 from sqlalchemy import (
@@ -29,8 +29,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from store.copied import as_lines, copy_in
 from store.many import as_array
-from store.types import UtcDateTime
+from store.types import UtcDateTime, Words
 
 #: rows in one statement
 LOT: Final = 5_000
@@ -48,6 +49,13 @@ class Writer(Protocol):
         """Run a statement, or keep it."""
 
 
+class Copied(NamedTuple):
+    """What goes into a table by COPY, in place of a statement's parameters."""
+
+    names: Sequence[str]
+    lines: str
+
+
 class Written:
     """What would be written, as it goes to the process that has the transaction."""
 
@@ -57,14 +65,17 @@ class Written:
         self.statements: list[tuple[str, Any]] = []
 
     def exec_driver_sql(self, statement: str, parameters: Any, /) -> None:
-        """Keep a statement."""
+        """Keep a statement; for what is copied, the name of a table."""
         self.statements.append((statement, parameters))
 
 
 def write_all(connection: Connection, statements: Iterable[tuple[str, Any]]) -> None:
     """Write what has been kept."""
     for statement, parameters in statements:
-        connection.exec_driver_sql(statement, parameters)
+        if isinstance(parameters, Copied):
+            copy_in(connection, statement, *parameters)
+        else:
+            connection.exec_driver_sql(statement, parameters)
 
 
 TYPES: Final = (
@@ -82,6 +93,18 @@ def insert_lot(writer: Writer, table: Table, rows: Rows) -> None:
     if rows:
         statement = _inserting(table, tuple(rows[0]), writer.dialect.name)
         _run(writer, f"{statement} ON CONFLICT DO NOTHING", table, rows)
+
+
+def fill_lot(written: Written, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows, given by column, into a table that was empty: no key is there yet, and none comes twice."""
+    names = tuple(columns)
+    if not columns[names[0]]:
+        return
+    cells = (_processed(table, name, columns[name], written.dialect) for name in names)
+    if written.dialect.name == "sqlite":
+        written.exec_driver_sql(_inserting(table, names, "sqlite"), list(zip(*cells, strict=True)))
+    else:
+        written.exec_driver_sql(table.name, Copied(names, as_lines(cells)))
 
 
 def upsert_lot(writer: Writer, table: Table, rows: Rows) -> None:
@@ -177,11 +200,15 @@ def _tuples(table: Table, rows: Rows, dialect: Dialect) -> list[tuple[Any, ...]]
     return list(zip(*_columns(table, rows, dialect), strict=True))
 
 
-def _columns(table: Table, rows: Rows, dialect: Dialect) -> Iterator[list[Any]]:
+def _columns(table: Table, rows: Rows, dialect: Dialect) -> Iterator[Sequence[Any]]:
     """Yield the cells of each column as SQLAlchemy would hand them to the driver."""
     for name in rows[0]:
-        process = _processor(table, name, dialect)
-        yield [row[name] for row in rows] if process is None else [process(row[name]) for row in rows]
+        yield _processed(table, name, [row[name] for row in rows], dialect)
+
+
+def _processed(table: Table, name: str, cells: Sequence[Any], dialect: Dialect) -> Sequence[Any]:
+    process = _processor(table, name, dialect)
+    return cells if process is None else list(map(process, cells))
 
 
 @cache
@@ -192,4 +219,5 @@ def _processor(table: Table, name: str, dialect: Dialect) -> Callable[[Any], Any
     if dialect.name != "sqlite" and isinstance(kind, JSON):
         return _as_json  # what SQLAlchemy would hand over is a cell by itself, for psycopg
     found: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
-    return found
+    # Few lists of words are there, and SQLAlchemy takes long for each.
+    return lru_cache(1 << 10)(found) if found is not None and isinstance(kind, Words) else found

@@ -16,10 +16,11 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, DateTime, Dialect, Table
+from sqlalchemy import Column, Connection, Date, DateTime, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from store.filling import filling, is_empty
+from store.copied import as_lines, copy_in
+from store.filling import filling, is_empty, is_kept_empty
 from store.turns import frequent_turns
 from store.types import WORDS
 
@@ -30,8 +31,8 @@ CACHED: Final = 1 << 14
 CACHE_KB: Final = 1 << 16  #: what SQLite may hold of its pages
 
 Cells = tuple[Any, ...]
-Prepare = Callable[[Sequence[Sequence[Any]]], list[Cells]]  #: a lot's values → those that the driver takes
-Write = Callable[[list[Cells]], tuple[int, int]]  #: a lot → how many of its rows were added and changed
+Prepare = Callable[[Sequence[Sequence[Any]]], Any]  #: a lot's values → what the driver takes: cells, or lines to copy
+Write = Callable[[Any], tuple[int, int]]  #: a lot so prepared → how many of its rows were added and changed
 
 
 # A statement is made once and kept: making it anew takes three times as long as the database needs for a row.
@@ -90,20 +91,25 @@ class Tally:
 
 
 def put_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> Tally:
-    """Add new rows, update changed ones, leave the same alone; the cells stand in the order of the columns."""
+    """Add new rows, update changed ones, leave the same alone; the cells stand in the order of the columns.
+
+    No key comes twice.
+    """
     remaining = iter(rows)
-    lots = map(_as_the_driver_wants(connection, table), iter(lambda: list(islice(remaining, LOT)), []))
-    first = next(lots, [])
-    if not first:
+    prepare = _as_the_driver_wants(connection, table)
+    lots = ((len(lot), prepare(lot)) for lot in iter(lambda: list(islice(remaining, LOT)), []))
+    first = next(lots, None)
+    if first is None:
         return Tally()
-    is_last = len(first) < LOT
+    is_last = first[0] < LOT
     if connection.dialect.name != "sqlite":
-        write = _into_postgresql(connection, table)
-        return _tally([(len(first), *write(first))] if is_last else _write_beside(write, chain([first], lots)))
+        is_filled = not is_last and is_kept_empty(connection, table)
+        write = (_copied_into if is_filled else _into_postgresql)(connection, table)
+        return _tally([(first[0], *write(first[1]))] if is_last else _write_beside(write, chain([first], lots)))
     is_filled = not is_last and is_empty(connection, table)
     with filling(connection, table) if is_filled else nullcontext():
         write = _into_sqlite(connection, table, looks_first=not is_filled)
-        return _tally((len(lot), *write(lot)) for lot in chain([first], lots))
+        return _tally((count, *write(lot)) for count, lot in chain([first], lots))
 
 
 def _tally(written: Iterable[tuple[int, int, int]]) -> Tally:
@@ -116,15 +122,15 @@ def _tally(written: Iterable[tuple[int, int, int]]) -> Tally:
     return tally
 
 
-def _write_beside(write: Write, lots: Iterable[list[Cells]]) -> Iterator[tuple[int, int, int]]:
+def _write_beside(write: Write, lots: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, int, int]]:
     """Write each lot while the next is read: who reads need not wait for the server, nor the server for who reads.
 
     Whatever yields the rows must not ask the same connection meanwhile.
     """
     waiting: deque[tuple[int, Future[tuple[int, int]]]] = deque()
     with ThreadPoolExecutor(1) as writer, frequent_turns():
-        for lot in lots:
-            waiting.append((len(lot), writer.submit(write, lot)))
+        for size, lot in lots:
+            waiting.append((size, writer.submit(write, lot)))
             if len(waiting) > 1:
                 count, written = waiting.popleft()
                 yield count, *written.result()
@@ -200,16 +206,19 @@ def _into_postgresql(connection: Connection, table: Table) -> Write:
     like = f"LIKE {table.name} INCLUDING DEFAULTS"
     connection.exec_driver_sql(f"CREATE TEMP TABLE IF NOT EXISTS {incoming} ({like}) ON COMMIT DROP")
 
-    def write(lot: list[Cells]) -> tuple[int, int]:
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {incoming} ({listed}) FROM STDIN") as copy:
-            for cells in lot:
-                copy.write_row(cells)
+    def write(lines: str) -> tuple[int, int]:
+        copy_in(connection, incoming, names, lines)
         added, changed = connection.exec_driver_sql(put).one()
         connection.exec_driver_sql(f"TRUNCATE {incoming}")
         return added, changed
 
     return write
+
+
+def _copied_into(connection: Connection, table: Table) -> Write:
+    """Return what adds rows where none was and nobody else can add any: without a look at what is there already."""
+    names, _, _ = _names(connection, table)
+    return lambda lines: (copy_in(connection, table.name, names, lines), 0)
 
 
 def _names(connection: Connection, table: Table) -> tuple[list[str], list[str], list[str]]:
@@ -223,10 +232,12 @@ def _names(connection: Connection, table: Table) -> tuple[list[str], list[str], 
 def _as_the_driver_wants(connection: Connection, table: Table) -> Prepare:
     """Return what turns the rows of a lot into those that the driver takes, as SQLAlchemy would."""
     processors = [_processor(connection.dialect, column) for column in table.columns]
+    is_sqlite = connection.dialect.name == "sqlite"
 
-    def prepare(lot: Sequence[Sequence[Any]]) -> list[Cells]:
+    def prepare(lot: Sequence[Sequence[Any]]) -> Any:
         columns = zip(processors, zip(*lot, strict=True), strict=True)
-        return list(zip(*(map(process, cells) if process else cells for process, cells in columns), strict=True))
+        taken = [tuple(map(process, cells)) if process else cells for process, cells in columns]
+        return list(zip(*taken, strict=True)) if is_sqlite else as_lines(taken)
 
     return prepare
 
@@ -235,13 +246,15 @@ def _processor(dialect: Dialect, column: Column[Any]) -> Callable[[Any], Any] | 
     words = column.info.get(WORDS)
     process = _one_of(words) if words else column.type.dialect_impl(dialect).bind_processor(dialect)
     if process is None:
-        return None
+        return _day_as_text if dialect.name != "sqlite" and isinstance(column.type, Date) else None
     if isinstance(getattr(column.type, "impl", None), DateTime):
         return _instants(process, "" if dialect.name == "sqlite" else "+00:00")
     return lru_cache(CACHED)(process)
 
 
-_day_as_text = lru_cache(CACHED)(date.isoformat)
+@lru_cache(CACHED)
+def _day_as_text(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 @lru_cache(1 << 16)

@@ -1,6 +1,6 @@
 """Does an empty table that is filled at once end up as if its rows had come one by one?
 
-SQLite alone: PostgreSQL has no such way.
+SQLite alone: what PostgreSQL does is in test_copied.py.
 """
 
 from dataclasses import replace

@@ -4,7 +4,7 @@ Policy: config/policy.toml [duty]. Rules: R3. Callers: replay/, actors/, intake'
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -64,9 +64,45 @@ def _label(first: date, months: int) -> str:
     return f"{first.year}-{letter}{(first.month - 1) // months + 1}"
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A period as a seat has it whose term of office begins and ends on certain days."""
+
+    span: Span
+    opened: date
+    horizon: date  #: last day on which a visit still closes it
+    missed_from: date
+    owes: bool  #: whether enough of the period belongs to the term (R3.4, R3.6)
+    how: Reckoning
+
+
+def _term_of(span: Span, begins: date, ends: date | None) -> Term:
+    opened = max(span.first, begins)
+    horizon = span.next.last if ends is None else min(span.next.last, ends)
+    is_within = span.last >= begins and (ends is None or span.last <= ends)
+    owes = is_within and 2 * ((span.last - opened).days + 1) >= span.days
+    return Term(span, opened, horizon, horizon + ONE_DAY, owes, Reckoning(Measure.PERIOD, span.last))
+
+
+# Thousands of seats share a term of office, and a period of it is always the same.
 @lru_cache(maxsize=16_384)
-def _to_the_end(span: Span) -> Reckoning:
-    return Reckoning(Measure.PERIOD, span.last)
+def _terms_of(spans: tuple[Span, ...], begins: date, ends: date | None) -> tuple[Term, ...]:
+    return tuple(term for span in spans if (term := _term_of(span, begins, ends)).owes)
+
+
+def _opening(span: Span, begins: date, ends: date | None) -> date | None:
+    """Return the day on which a period opens for a seat, or None if its term ends before the period does."""
+    return None if ends is not None and span.last > ends else max(span.first, begins)
+
+
+@lru_cache(maxsize=16_384)
+def _begun(span: Span, begins: date, ends: date | None, today: date) -> tuple[tuple[Span, ...], Span]:
+    """Return the periods from `span` on that have begun by `today`, and the one that comes next."""
+    begun = []
+    while (day := _opening(span, begins, ends)) is not None and day <= today:
+        begun.append(span)
+        span = span.next
+    return tuple(begun), span
 
 
 class LeaveDays:
@@ -85,8 +121,15 @@ class LeaveDays:
 
     def count(self, first: date, last: date) -> int:
         """Return how many days from `first` to `last`, both included, are days of leave."""
+        if not self._spans:
+            return 0
         overlaps = ((min(b, last) - max(a, first)).days + 1 for a, b in self._spans)
         return sum(days for days in overlaps if days > 0)
+
+
+def _made(firsts: Mapping[VisitKind, date], last: date | None) -> tuple[VisitKind, ...]:
+    """Return the kinds of arrival made up to `last`, included, station first."""
+    return tuple([kind for kind, day in firsts.items() if last is None or day <= last])
 
 
 def owed_arrivals(seat: Seat, desk: Desk) -> tuple[VisitKind, ...]:
@@ -138,21 +181,15 @@ class SeatDocket(Docket):
         i = bisect_left(days, earliest)
         return days[i] if i < len(days) else None
 
-    def _completed(self, earliest: date) -> date | None:
-        """Return the day of the last missing arrival among those from `earliest` on, if none is missing."""
-        if self.desk.policy.duty.arrivals is Arrivals.EITHER:
-            return min((d for kind in self._days if (d := self._first(kind, earliest))), default=None)
-        found = [self._first(kind, earliest) for kind in self.owed]
-        return None if None in found else max(d for d in found if d)
+    def _firsts(self, earliest: date) -> dict[VisitKind, date]:
+        """Return the first day from `earliest` on of each kind of arrival that was made, station first."""
+        return {kind: day for kind in self._days if (day := self._first(kind, earliest)) is not None}
 
-    def _made(self, first: date, last: date | None) -> tuple[VisitKind, ...]:
-        """Return the kinds of arrival made from `first` to `last`, both included, station first."""
-        made = []
-        for kind in self._days:
-            day = self._first(kind, first)
-            if day is not None and (last is None or day <= last):
-                made.append(kind)
-        return tuple(made)
+    def _completed(self, firsts: Mapping[VisitKind, date]) -> date | None:
+        """Return the day of the last missing arrival among the first ones, if none is missing."""
+        if self.desk.policy.duty.arrivals is Arrivals.EITHER:
+            return min(firsts.values(), default=None)
+        return max(firsts[kind] for kind in self.owed) if all(kind in firsts for kind in self.owed) else None
 
     def _matter(  # noqa: PLR0913 - a matter has that many parts
         self,
@@ -209,9 +246,7 @@ class CalendarSeat(SeatDocket):
     def next_opening(self) -> date | None:
         """Return the first day of the next period that the seat will have."""
         seat = self.seat
-        if not self.owed or (seat.ends is not None and self._next.last > seat.ends):
-            return None
-        return max(self._next.first, seat.begins)
+        return _opening(self._next, seat.begins, seat.ends) if self.owed else None
 
     def take(self, at: datetime, facts: Sequence[Fact]) -> None:
         """Open the periods begun by then, and reckon anew those that a fact touches."""
@@ -221,9 +256,7 @@ class CalendarSeat(SeatDocket):
                 touched |= self._touched(fact)
         opened = dict.fromkeys(self._open(local_day(at)))
         opened |= dict.fromkeys(span for span in touched if span < self._next)
-        for span in opened:
-            if self._owes(span):
-                self._keep(self._of_span(span))
+        self._reckon(tuple(opened))
 
     def learn_at_once(self, at: datetime, facts: Sequence[Fact]) -> None:
         """Be as if each fact had been learnt at its instant up to `at`; acknowledgements apart, which have an order.
@@ -233,14 +266,19 @@ class CalendarSeat(SeatDocket):
         """
         for fact in facts:
             self._note(fact)
-        for span in self._open(local_day(at)):
-            if self._owes(span):
-                self._keep(self._of_span(span))
+        self._reckon(self._open(local_day(at)))
 
-    def _open(self, today: date) -> Iterator[Span]:
-        while (day := self.next_opening()) is not None and day <= today:
-            yield self._next
-            self._next = self._next.next
+    def _open(self, today: date) -> tuple[Span, ...]:
+        if not self.owed:
+            return ()
+        begun, self._next = _begun(self._next, self.seat.begins, self.seat.ends, today)
+        return begun
+
+    def _reckon(self, spans: tuple[Span, ...]) -> None:
+        """Reckon those of some periods that owe anything (R3.4, R3.6)."""
+        if self.owed:
+            for term in _terms_of(spans, self.seat.begins, self.seat.ends):
+                self._keep(self._of(term))
 
     def _touched(self, fact: Fact) -> set[Span]:
         """Return the periods that a fact may change: of the arrivals of one kind, only the first counts for any."""
@@ -258,18 +296,10 @@ class CalendarSeat(SeatDocket):
     def _opened(self, span: Span) -> date:
         return max(span.first, self.seat.begins)
 
-    def _owes(self, span: Span) -> bool:
-        """Say whether the seat owes anything in a period (R3.4, R3.6)."""
-        seat = self.seat
-        if not self.owed or span.last < seat.begins or (seat.ends is not None and seat.ends < span.last):
-            return False
-        had = (span.last - max(seat.begins, span.first)).days + 1
-        return 2 * had >= span.days
-
-    def _of_span(self, span: Span) -> Matter:
-        opened = self._opened(span)
-        horizon = span.next.last if self.seat.ends is None else min(span.next.last, self.seat.ends)
-        done = self._completed(opened)
+    def _of(self, term: Term) -> Matter:
+        span, opened, horizon = term.span, term.opened, term.horizon
+        firsts = self._firsts(opened)
+        done = self._completed(firsts)
         until = horizon
         if done is not None and done <= span.last:
             closed, settled, until = Status.MET, done, span.last
@@ -282,11 +312,11 @@ class CalendarSeat(SeatDocket):
         return self._matter(
             span.label,
             opened=opened,
-            how=_to_the_end(span),
+            how=term.how,
             closed=closed,
             settled=settled,
-            missed_from=horizon + ONE_DAY,
-            arrivals=self._made(opened, until),
+            missed_from=term.missed_from,
+            arrivals=_made(firsts, until),
             began=opened,
         )
 
@@ -332,11 +362,12 @@ class RollingSeat(SeatDocket):
     def _cycles(self, began: date | None) -> Iterator[Matter]:
         start: date | None = self._start
         while start is not None:
-            done = self._completed(start + ONE_DAY)
+            firsts = self._firsts(start + ONE_DAY)
+            done = self._completed(firsts)
             how = self._moved_by_leave(start, done)
             due = due_date(how, self.desk.calendar)
             if self.seat.ends is None or due <= self.seat.ends:
-                yield self._cycle(start, how, due, done, began or start)
+                yield self._cycle(start, how, due, firsts, done, began or start)
             start = done
 
     def _moved_by_leave(self, start: date, done: date | None) -> Reckoning:
@@ -350,7 +381,15 @@ class RollingSeat(SeatDocket):
             counted = self.leave.count(start + ONE_DAY, min(last, done) if done else last)
         return Reckoning(Measure.CYCLE, start, self._months, leave)
 
-    def _cycle(self, start: date, how: Reckoning, due: date, done: date | None, began: date) -> Matter:
+    def _cycle(
+        self,
+        start: date,
+        how: Reckoning,
+        due: date,
+        firsts: Mapping[VisitKind, date],
+        done: date | None,
+        began: date,
+    ) -> Matter:
         closed = None if done is None else Status.MET if done <= due else Status.LATE
         return self._matter(
             start.isoformat(),
@@ -359,7 +398,7 @@ class RollingSeat(SeatDocket):
             closed=closed,
             settled=done,
             missed_from=self.seat.ends + ONE_DAY if self.seat.ends else None,
-            arrivals=self._made(start + ONE_DAY, done),
+            arrivals=_made(firsts, done),
             began=began,
         )
 

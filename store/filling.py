@@ -30,8 +30,8 @@ def is_empty(connection: Connection, table: Table) -> bool:
 def is_kept_empty(connection: Connection, table: Table) -> bool:
     """Say whether a table of PostgreSQL's has no row, and keep it so for others until this transaction ends.
 
-    Others go on reading; who writes to the table waits, as he would for the marks that are set here. Where somebody
-    is writing already, or this role may not lock the table, it is not kept.
+    Others go on reading; who writes to the table waits, as whoever writes of a deputy marked here does anyhow. Where
+    somebody is writing already, or this role may not lock the table, it is not kept.
     """
     if not is_empty(connection, table):
         return False

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row
@@ -16,8 +17,10 @@ from config.collecting import seldom_collecting
 from rules.dockets import Desk
 from rules.facts import local_day
 from rules.ladders import Fired
-from rules.notices import Notice, Verdict, attention_for, once, round_notices
+from rules.notices import Notice, Verdict, attention_for, round_notices
 from store import notices, projection
+from store.lots import Writer, Written, write_all
+from store.notices import Address
 from store.turns import beside
 
 #: matters read, decided and written at a time: bounds memory, not meaning
@@ -27,8 +30,8 @@ BATCH: Final = 2000
 class Lot(NamedTuple):
     """Matters that are due, as they are on record, and which of their rungs have been dealt with."""
 
-    rows: Sequence[Row[Any]]
-    fired: Mapping[str, Collection[Fired]]
+    rows: Sequence[Row[Any]] = ()
+    fired: Mapping[str, Collection[Fired]] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -43,25 +46,29 @@ class Decided:
 def hold_round(connection: Connection, desk: Desk, since: datetime, at: datetime, envelopes: Envelopes) -> int:
     """Fire every rung whose date has come by `at`, and return how many notices were decided; they leave at once.
 
-    `since`: when the last round was held. A lot is decided while the one before is written and the next one read.
+    `since`: when the last round was held. A lot is decided and the one before put into statements, while the database
+    writes the one before that and reads the next.
 
     Running twice is harmless: a rung is recorded as fired, and a notice's key is unique.
     """
-    count, last = 0, Decided()
     lots = _lots(connection, since, at)
+    count, decided, messages, written = 0, Decided(), dict[Address, int](), Written(connection.dialect)
 
-    def go_on(decided: Decided) -> Lot | None:
-        _record(connection, decided, at, envelopes)
-        return next(lots, None)
+    def go_on(written: Written) -> Lot:
+        write_all(connection, written.statements)
+        return next(lots, Lot())
 
     with seldom_collecting():
-        lot = next(lots, None)
-        while lot:
-            with beside(connection, partial(go_on, last)) as coming:
-                last = _decide(lot, at, desk)
-            count += len(last.notices)
+        lot = next(lots, Lot())
+        while lot.rows or decided.fired or decided.looks or written.statements:
+            with beside(connection, partial(go_on, written)) as coming:
+                written = Written(connection.dialect)
+                _record(written, decided, at, messages, envelopes.later)
+                decided = _decide(lot, at, desk)
             lot = coming.result()
-        _record(connection, last, at, envelopes)
+            sent = (notices.address_of(notice) for notice in decided.notices if notice.verdict is Verdict.SENT)
+            messages = envelopes.lend(sent)
+            count += len(decided.notices)
     return count
 
 
@@ -80,13 +87,11 @@ def _decide(lot: Lot, at: datetime, desk: Desk) -> Decided:
         decided.fired += [(matter.id, rung, look) for rung in result.fired]
         if not result.fired:
             decided.looks.append((matter.id, look))
-    decided.notices = once(decided.notices)
     return decided
 
 
-def _record(connection: Connection, decided: Decided, at: datetime, envelopes: Envelopes) -> None:
+def _record(writer: Writer, decided: Decided, at: datetime, messages: Mapping[Address, int], later: datetime) -> None:
     """Record what is right at this very instant, in the messages in which it leaves."""
-    sent = (notices.address_of(notice) for notice in decided.notices if notice.verdict is Verdict.SENT)
-    notices.decide_leaving(connection, decided.notices, at, envelopes.lend(sent), envelopes.later)
-    notices.record_fired(connection, decided.fired, at)
-    projection.set_next_rung(connection, decided.looks)
+    notices.decide_leaving(writer, decided.notices, at, messages, later)
+    notices.record_fired(writer, decided.fired, at)
+    projection.set_next_rung(writer, decided.looks)

@@ -171,8 +171,8 @@ def _state(matter: Matter, rung: Rung, fired: set[Fired], desk: Desk, at: dateti
 
 def _to_tell(matter: Matter, rung: Rung, desk: Desk) -> tuple[Addressee, ...]:
     responsible, channels = rung_target(matter, rung, desk.house)
-    route = desk.house.route(responsible, matter.town)
-    return tuple(Addressee(person.id, c, route.rerouted) for person in route.people for c in person.used(channels))
+    ways = desk.house.ways(responsible, matter.town, channels)
+    return tuple(Addressee(way.person.id, way.channel, way.rerouted) for way in ways)
 
 
 def local(at: datetime) -> str:

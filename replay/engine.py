@@ -82,7 +82,7 @@ class Replay:
         self._digest_days: set[datetime] = set()
         self._waiting: dict[datetime, list[Notice]] = defaultdict(list)
         self._live: dict[str, Matter] = {}
-        self._attention: dict[str, tuple[datetime, list[Rung]]] = {}
+        self._attention: dict[str, tuple[datetime, tuple[Rung, ...]]] = {}
         self._calls: dict[datetime, list[str]] = defaultdict(list)
         self._fired: dict[str, set[Fired]] = defaultdict(set)
         self._reached: dict[str, dict[str, Person]] = defaultdict(dict)
@@ -222,13 +222,13 @@ class Replay:
         reached = self._reached.get(matter.id, {}).values()
         return notice_rules.event_notices(change, at, reached, self.desk)
 
-    def _call(self, matter: Matter, left: list[Rung], after: datetime) -> None:
+    def _call(self, matter: Matter, left: tuple[Rung, ...], after: datetime) -> None:
         """Remember in which round the matter must be looked at next, and which rungs it has left."""
         at = notice_rules.attention_for(matter, left, after, self.desk)
         if at is None:
             self._attention.pop(matter.id, None)
             return
-        known, _ = self._attention.get(matter.id, (None, []))
+        known, _ = self._attention.get(matter.id, (None, ()))
         self._attention[matter.id] = (at, left)
         if known != at:
             self._calls[at].append(matter.id)
@@ -237,7 +237,7 @@ class Replay:
         day, after = local_day(at), at + timedelta(microseconds=1)
         decided: list[Notice] = []
         for ident in self._calls.pop(at, ()):
-            called, left = self._attention.get(ident, (None, []))
+            called, left = self._attention.get(ident, (None, ()))
             matter = self._live.get(ident)
             if called != at or matter is None:
                 continue

@@ -5,7 +5,7 @@ Policy: the ladders of config/policy.toml. Rules: R2.3, R3.8, R4.5, R4b.4, R5.1 
 actors/, explain, the console.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -26,7 +26,7 @@ class RungKind(StrEnum):
     CLIMB = "climb"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # matters that share their dates share their rungs: each is itself
 class Rung:
     """One step of a ladder.
 
@@ -53,6 +53,7 @@ class Outcome(NamedTuple):
 
     fire: tuple[Rung, ...]
     skip: tuple[Rung, ...]  #: reminders that gave way (R5.2)
+    left: tuple[Rung, ...]  #: those that may still fire
 
 
 def ladder(matter: Matter, chain: Collection[str], policy: Policy, calendar: Calendar) -> tuple[Rung, ...]:
@@ -101,20 +102,28 @@ def _rungs(  # noqa: PLR0913, PLR0917 - all that a ladder depends on
     return tuple(rungs)
 
 
-def outstanding(rungs: Iterable[Rung], due: date, fired: Collection[Fired], start_on: date) -> list[Rung]:
+# What follows from a ladder is the same for all matters that share it: a round asks it of very many.
+@lru_cache(maxsize=16_384)
+def outstanding(rungs: tuple[Rung, ...], due: date, fired: frozenset[Fired], start_on: date) -> tuple[Rung, ...]:
     """Return the rungs that may still fire (R5.1, R5.3)."""
-    return [r for r in rungs if not r.dropped and r.day >= start_on and (due, r.name) not in fired]
+    return tuple(r for r in rungs if not r.dropped and r.day >= start_on and (due, r.name) not in fired)
 
 
-def hold_round(left: Iterable[Rung], day: date) -> Outcome:
+@lru_cache(maxsize=16_384)
+def hold_round(left: tuple[Rung, ...], day: date) -> Outcome:
     """Say which of the rungs left are fired in the round of `day`, and which reminders give way (R5.1, R5.2)."""
     come = [rung for rung in left if rung.fires_from <= day]
-    if len(come) == 1:
-        return Outcome((come[0],), ())
     overdue = any(rung.kind is RungKind.OVERDUE for rung in come)
     nearest = min((r.number for r in come if r.kind is RungKind.REMIND), default=0)
-    skip = tuple(r for r in come if r.kind is RungKind.REMIND and (overdue or r.number > nearest))
-    return Outcome(tuple(r for r in come if r not in skip), skip)
+    skip = [r for r in come if r.kind is RungKind.REMIND and (overdue or r.number > nearest)]
+    fire = [r for r in come if r not in skip]
+    return Outcome(tuple(fire), tuple(skip), tuple(r for r in left if r not in come))
+
+
+@lru_cache(maxsize=16_384)
+def next_day(left: tuple[Rung, ...], at: datetime, notify_at: time, calendar: Calendar) -> date:
+    """Return the day of the first round at or after `at` in which one of the rungs left fires."""
+    return round_day(at, notify_at, calendar, min(rung.fires_from for rung in left))
 
 
 def round_at(day: date, policy: Policy) -> datetime:
@@ -127,15 +136,14 @@ def _instant(day: date, at: time) -> datetime:
     return datetime.combine(day, at, SHANGHAI).astimezone(UTC)
 
 
-def next_round(at: datetime, policy: Policy, calendar: Calendar, earliest: date = date.min) -> datetime:
-    """Return the first round at or after `at` whose day is not before `earliest`."""
-    return _next_round(at, policy.notify_at, calendar, earliest)
+def next_round(at: datetime, policy: Policy, calendar: Calendar) -> datetime:
+    """Return the first round at or after `at`."""
+    return _instant(round_day(at, policy.notify_at, calendar), policy.notify_at)
 
 
-# A round asks it of very many matters, which have few earliest days.
-@lru_cache(maxsize=4096)
-def _next_round(at: datetime, notify_at: time, calendar: Calendar, earliest: date) -> datetime:
+def round_day(at: datetime, notify_at: time, calendar: Calendar, earliest: date = date.min) -> date:
+    """Return the day of the first round at or after `at` whose day is not before `earliest`."""
     day = max(local_day(at), earliest)
     if not calendar.is_workday(day) or _instant(day, notify_at) < at:
-        day = calendar.workdays(day, 1) if calendar.is_workday(day) else calendar.forward(day)
-    return _instant(day, notify_at)
+        return calendar.workdays(day, 1) if calendar.is_workday(day) else calendar.forward(day)
+    return day

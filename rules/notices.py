@@ -3,7 +3,7 @@
 Rules: R2.3, R2.4, R5.1 to R5.11. Callers: replay/ and actors/, which keep what was decided.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from rules.dockets import Change, Desk
 from rules.facts import SHANGHAI, Channel, local_day, midnight
-from rules.ladders import Fired, Rung, RungKind, hold_round, ladder, next_round, outstanding
+from rules.ladders import Fired, Rung, RungKind, hold_round, ladder, next_day, next_round, outstanding, round_at
 from rules.matters import UNSETTLED, Cause, Matter, MatterKind
 from rules.offices import House, Person
 from rules.petitions import Stage
@@ -78,7 +78,7 @@ def addressed(
     matter: Matter,
     rung: str,
     responsible: str,
-    wanted: Sequence[Channel],
+    wanted: tuple[Channel, ...],
     house: House,
     verdict: Verdict = Verdict.SENT,
 ) -> list[Notice]:
@@ -86,16 +86,12 @@ def addressed(
 
     Where nobody is found up to the root: one undeliverable notice; none for a reminder that gives way.
     """
-    route = house.route(responsible, matter.town)
-    if not route.people:
-        if verdict is Verdict.SKIPPED:
-            return []
-        return [Notice(matter=matter, rung=rung, person=None, channel=None, verdict=Verdict.UNDELIVERABLE)]
-    return [
-        Notice(matter=matter, rung=rung, person=person, channel=c, verdict=verdict, rerouted=route.rerouted)
-        for person in route.people
-        for c in person.used(wanted)
-    ]
+    ways = house.ways(responsible, matter.town, wanted)
+    if ways:
+        return [Notice(matter, rung, way.person, way.channel, verdict, way.rerouted) for way in ways]
+    if verdict is Verdict.SKIPPED:
+        return []
+    return [Notice(matter, rung, None, None, Verdict.UNDELIVERABLE)]
 
 
 # Rungs -------------------------------------------------------------------------------------
@@ -106,16 +102,16 @@ class RoundResult(NamedTuple):
 
     notices: list[Notice]
     fired: list[Fired]  #: rungs dealt with, fired or skipped
-    left: list[Rung]  #: those that may still fire
+    left: tuple[Rung, ...]  #: those that may still fire
 
 
-def rungs_left(matter: Matter, fired: Collection[Fired], desk: Desk) -> list[Rung]:
+def rungs_left(matter: Matter, fired: Collection[Fired], desk: Desk) -> tuple[Rung, ...]:
     """Return the rungs of a matter that may still fire; none for a silent visit period (R5.3)."""
     if matter.silent or matter.closed is not None:
-        return []
+        return ()
     chain = desk.house.chain(matter.responsible, matter.town)
     rungs = ladder(matter, chain, desk.policy, desk.calendar)
-    return outstanding(rungs, matter.due, fired, desk.start_on)
+    return outstanding(rungs, matter.due, frozenset(fired), desk.start_on)
 
 
 def round_notices(matter: Matter, fired: Collection[Fired], day: date, desk: Desk) -> RoundResult:
@@ -123,21 +119,21 @@ def round_notices(matter: Matter, fired: Collection[Fired], day: date, desk: Des
     return fire_rungs(matter, rungs_left(matter, fired, desk), day, desk)
 
 
-def fire_rungs(matter: Matter, left: Collection[Rung], day: date, desk: Desk) -> RoundResult:
+def fire_rungs(matter: Matter, left: tuple[Rung, ...], day: date, desk: Desk) -> RoundResult:
     """Say what the round of `day` does with a matter of which these rungs are left (R5.1, R5.2)."""
     if not matter.is_live(day):
-        return RoundResult([], [], [])
+        return RoundResult([], [], ())
     outcome = hold_round(left, day)
     notices: list[Notice] = []
     for rung in outcome.skip:
         notices += addressed(matter, rung.name, matter.responsible, SMS, desk.house, Verdict.SKIPPED)
     for rung in outcome.fire:
         notices += addressed(matter, rung.name, *rung_target(matter, rung, desk.house), desk.house)
-    dealt_with = [Fired(matter.due, r.name) for r in (*outcome.skip, *outcome.fire)]
-    return RoundResult(notices, dealt_with, [r for r in left if r.fires_from > day])
+    dealt_with = [Fired(matter.due, rung.name) for rung in (*outcome.skip, *outcome.fire)]
+    return RoundResult(once(notices), dealt_with, outcome.left)
 
 
-def rung_target(matter: Matter, rung: Rung, house: House) -> tuple[str, Sequence[Channel]]:
+def rung_target(matter: Matter, rung: Rung, house: House) -> tuple[str, tuple[Channel, ...]]:
     """Return whom a rung is meant for, and its channels (R2.3, R5.5)."""
     if rung.kind is RungKind.CLIMB:
         return f"office:{house.chain(matter.responsible, matter.town)[rung.number - 1]}", BOTH
@@ -149,13 +145,12 @@ def next_attention(matter: Matter, fired: Collection[Fired], after: datetime, de
     return attention_for(matter, rungs_left(matter, fired, desk), after, desk)
 
 
-def attention_for(matter: Matter, left: Collection[Rung], after: datetime, desk: Desk) -> datetime | None:
+def attention_for(matter: Matter, left: tuple[Rung, ...], after: datetime, desk: Desk) -> datetime | None:
     """Return the first round from `after` on in which one of the rungs left fires."""
     if not left:
         return None
-    earliest = min([rung.fires_from for rung in left])
-    at = next_round(after, desk.policy, desk.calendar, earliest)
-    return at if matter.is_live(local_day(at)) else None
+    day = next_day(left, after, desk.policy.notify_at, desk.calendar)
+    return round_at(day, desk.policy) if matter.is_live(day) else None
 
 
 # Events ------------------------------------------------------------------------------------
@@ -204,7 +199,8 @@ def _to_person(matter: Matter, person: Person) -> Notice:
 
 def once(notices: Iterable[Notice]) -> list[Notice]:
     """Make one of notices with one key; it is rerouted only if all of them are (R5.6)."""
-    return list(by_key(notices).values())
+    some = list(notices)
+    return list(by_key(some).values()) if len(some) > 1 else some
 
 
 def by_key(notices: Iterable[Notice]) -> dict[NoticeKey, Notice]:

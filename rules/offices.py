@@ -6,7 +6,7 @@ Rules: R2, R3.4 (stations and grids), R5.5. Callers: all rules, intake's checks,
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rules.facts import Channel, Contact, Deputy, Grid, Office, OfficeKind, StationKind
 
@@ -75,6 +75,14 @@ class Route:
     rerouted: bool
 
 
+class Way(NamedTuple):
+    """How a notice reaches somebody."""
+
+    person: Person
+    channel: Channel
+    rerouted: bool
+
+
 class House:
     """The organisation: offices, their contacts, grids and deputies, indexed (R2). It holds throughout."""
 
@@ -99,7 +107,7 @@ class House:
         self._people = {f"contact:{contact.id}": _person(contact) for contact in self.contacts}
         self._staff = self._staff_by_office()
         self._central = self._central_by_town()
-        self._routes: dict[tuple[str, str], Route] = {}
+        self._ways: dict[tuple[str, str, tuple[Channel, ...]], tuple[Way, ...]] = {}
 
     def _only(self, kind: OfficeKind) -> str:
         return next((o.id for o in self.offices.values() if o.kind is kind), "")
@@ -153,15 +161,18 @@ class House:
             found = self._people[person] = _person(deputy)
         return found
 
-    def route(self, responsible: str, town: str) -> Route:
-        """Return who gets a notice meant for `responsible`: they, or the nearest office above with somebody (R2.4)."""
-        key = (responsible, town)
-        found = self._routes.get(key)
+    def ways(self, responsible: str, town: str, wanted: tuple[Channel, ...]) -> tuple[Way, ...]:
+        """Return each person and channel by which a notice goes that is meant for `responsible` (R2.4, R5.5)."""
+        key = (responsible, town, wanted)
+        found = self._ways.get(key)
         if found is None:
-            found = self._routes[key] = self._find_route(responsible, town)
+            route = self.route(responsible, town)
+            ways = [Way(person, channel, route.rerouted) for person in route.people for channel in person.used(wanted)]
+            found = self._ways[key] = tuple(ways)
         return found
 
-    def _find_route(self, responsible: str, town: str) -> Route:
+    def route(self, responsible: str, town: str) -> Route:
+        """Return who gets a notice meant for `responsible`: they, or the nearest office above with somebody (R2.4)."""
         kind, _, ident = responsible.partition(":")
         if kind == "deputy":
             person = self.person(responsible)

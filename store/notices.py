@@ -50,21 +50,22 @@ COLUMNS: Final = tuple(notices.c[f.name] for f in fields(NoticeRow))
 
 def decide(writer: Writer, decided: Iterable[Notice], decided_at: datetime, leaves_at: datetime) -> None:
     """Record what was decided and waits; a notice whose key was decided before is passed over for ever (R5.6)."""
-    waits = {"leaves_at": leaves_at, "state": "waiting", "message": None}
-    insert_lot(writer, notices, [_row(notice, decided_at) | waits for notice in decided])
+    insert_lot(writer, notices, [_row(notice, decided_at, leaves_at, "waiting", None) for notice in decided])
 
 
 def decide_leaving(
-    connection: Connection, decided: Iterable[Notice], at: datetime, messages: Mapping[Address, int], later: datetime
+    writer: Writer, decided: Iterable[Notice], at: datetime, messages: Mapping[Address, int], later: datetime
 ) -> None:
     """Record what was decided and leaves at once in one of the messages; what finds none waits until `later`."""
     rows = []
     for notice in decided:
-        row = _row(notice, at)
-        message = messages.get((row["to_person"], row["channel"])) if notice.verdict is Verdict.SENT else None
-        state = "recorded" if notice.verdict is not Verdict.SENT else "bundled" if message else "waiting"
-        rows.append(row | {"leaves_at": later if state == "waiting" else at, "state": state, "message": message})
-    insert_lot(connection, notices, rows)
+        if notice.verdict is not Verdict.SENT:
+            rows.append(_row(notice, at, at, "recorded", None))
+        elif (message := messages.get(address_of(notice))) is not None:
+            rows.append(_row(notice, at, at, "bundled", message))
+        else:
+            rows.append(_row(notice, at, later, "waiting", None))
+    insert_lot(writer, notices, rows)
 
 
 def address_of(notice: Notice) -> Address:
@@ -72,28 +73,31 @@ def address_of(notice: Notice) -> Address:
     return notice.person.id if notice.person else "", notice.channel or ""
 
 
-def _row(notice: Notice, decided_at: datetime) -> dict[str, Any]:
-    matter = notice.matter
+def _row(notice: Notice, decided_at: datetime, leaves_at: datetime, state: str, message: int | None) -> dict[str, Any]:
+    matter, rung, recipient, _, verdict, rerouted = notice
     person, channel = address_of(notice)
     return {
         "matter": matter.id,
         "due": matter.due,
-        "rung": str(notice.rung),
+        "rung": str(rung),
         "to_person": person,
         "channel": channel,
-        "office": notice.person.office if notice.person else None,
+        "office": recipient.office if recipient else None,
         "responsible": matter.responsible,
         "town": matter.town,
-        "verdict": notice.verdict,
-        "rerouted": notice.rerouted,
+        "verdict": verdict,
+        "rerouted": rerouted,
         "decided_at": decided_at,
+        "leaves_at": leaves_at,
+        "state": state,
+        "message": message,
     }
 
 
-def record_fired(connection: Connection, fired: Iterable[tuple[str, Fired, datetime | None]], at: datetime) -> None:
+def record_fired(writer: Writer, fired: Iterable[tuple[str, Fired, datetime | None]], at: datetime) -> None:
     """Note the rungs that a round has dealt with, each with the round in which its matter is looked at next."""
     rows = [{"matter": m, "due": f.due, "rung": f.rung, "fired_at": at, "next_at": next_at} for m, f, next_at in fired]
-    insert_lot(connection, rungs, rows)
+    insert_lot(writer, rungs, rows)
 
 
 _FIRED: Final = select(rungs.c.matter, rungs.c.due, rungs.c.rung).where(is_one_of(rungs.c.matter, "matters"))

@@ -197,7 +197,7 @@ def test_overdue_and_climb_are_reckoned_from_the_due_date_or_from_the_day_before
 def test_what_a_round_fires_of_a_ladder_that_nothing_was_fired_of(on, fire, skip):
     matter = matter_of(duties(seat()), "2026-03")
     found = ladder(matter, WORKS.house.chain("deputy:DA", "T1"), WORKS.policy, CALENDAR)
-    outcome = hold_round(outstanding(found, matter.due, set(), WORKS.start_on), day(on))
+    outcome = hold_round(outstanding(found, matter.due, frozenset(), WORKS.start_on), day(on))
     assert [r.name for r in outcome.fire] == fire
     assert [r.name for r in outcome.skip] == skip
 
@@ -205,7 +205,7 @@ def test_what_a_round_fires_of_a_ladder_that_nothing_was_fired_of(on, fire, skip
 def test_a_rung_once_fired_is_not_outstanding_under_the_same_due_date():
     matter = matter_of(duties(seat()), "2026-03")
     found = ladder(matter, ("T1", "MUN"), WORKS.policy, CALENDAR)
-    fired = {Fired(matter.due, "remind-7"), Fired(day("04-30"), "remind-2")}
+    fired = frozenset({Fired(matter.due, "remind-7"), Fired(day("04-30"), "remind-2")})
     left = [r.name for r in outstanding(found, matter.due, fired, WORKS.start_on)]
     assert left == ["remind-2", "overdue", "climb-1", "climb-2"]
 

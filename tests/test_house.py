@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import CAMPAIGNS
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OWNERS = packages_distributions()
@@ -48,3 +50,8 @@ def test_every_locked_package_has_a_hash():
             assert "==" in requirement
             assert "--hash=sha256:" in requirement
     assert pinned
+
+
+@pytest.mark.parametrize("path", CAMPAIGNS)
+def test_what_one_test_process_does_by_itself_is_there(path):
+    assert (ROOT / path).exists()

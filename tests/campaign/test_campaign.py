@@ -22,9 +22,7 @@ from tests.campaign.running import Outcome, campaign
 from tests.campaign.stage import ROOT, Stage
 from tests.fakes.ledger import entries
 
-# Two campaigns at once would take the processors from one another.
 pytestmark = [
-    pytest.mark.xdist_group("campaign"),
     pytest.mark.timeout(900),
     # A database that is killed in the middle of a reading leaves a cursor behind.
     pytest.mark.filterwarnings("ignore:Exception ignored in.*ServerCursor:pytest.PytestUnraisableExceptionWarning"),

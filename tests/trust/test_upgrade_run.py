@@ -4,9 +4,7 @@ import pytest
 
 from tests.trust.upgrade_run import BEFORE, NoHistory, run
 
-# Two campaigns at once would take the processors from one another.
 pytestmark = [
-    pytest.mark.xdist_group("campaign"),
     pytest.mark.timeout(600),
     pytest.mark.filterwarnings("ignore:Exception ignored in.*ServerCursor:pytest.PytestUnraisableExceptionWarning"),
 ]

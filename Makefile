@@ -4,8 +4,7 @@
 PYTHON ?= python3
 PYTHONS := $(if $(filter file default,$(origin PYTHON)),python3.11 python3.12 python3.13 python3.14,) $(PYTHON)
 UV := uv==0.13.9
-# One more than processors: the campaigns wait for processes that start, die and come back.
-WORKERS ?= 3
+WORKERS ?= 2
 ARGS ?=
 
 # The stamp's name holds the folder's: scripts in a venv name their interpreter by its full path, so a moved tree needs a new one.
@@ -31,7 +30,7 @@ run: $(STAMP) ## the whole of duban with a made-up municipality; ARGS="--port 90
 
 test: check ## the same as check
 
-check: lint ## everything that CI runs: lint, then the tests on WORKERS=3 processes
+check: lint ## everything that CI runs: lint, then the tests on WORKERS=2 processes
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: $(STAMP) ## ruff, ruff format, mypy, import contracts

@@ -74,7 +74,8 @@ def hold_round(connection: Connection, desk: Desk, since: datetime, at: datetime
 
 def _lots(connection: Connection, since: datetime, at: datetime) -> Iterator[Lot]:
     for rows in projection.matters_due(connection, since, at, BATCH):
-        yield Lot(rows, notices.fired(connection, projection.ids_of(rows)))
+        if rows:  # else all of them have been closed meanwhile
+            yield Lot(rows, notices.fired(connection, projection.ids_of(rows)))
 
 
 def _decide(lot: Lot, at: datetime, desk: Desk) -> Decided:

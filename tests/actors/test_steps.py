@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+import actors.rounds
 import actors.steps
 from actors.calendar_watch import notice_change
 from actors.desks import Desks, note_start, start_on
@@ -222,6 +223,16 @@ def test_a_matter_that_changed_while_duban_was_down_is_in_the_round_that_is_caug
     duban.keep(record(visits=(visit("03-23", "V1"),)))
     duban.wake("03-24 10:00")
     assert of_march(duban.told()) == [("03-24 10:00", "remind-7", "DA", "sms")]
+
+
+def test_a_round_goes_on_behind_matters_that_were_closed_since_they_were_looked_at(engine, monkeypatch):
+    monkeypatch.setattr(actors.rounds, "BATCH", 1)
+    duban = Installation(engine, start=day("03-20"))
+    duban.keep(record(seats=(seat(id="S0", deputy="DB", ends="04-30"), SEAT)))
+    duban.run("03-24 16:00")
+    duban.keep(record(visits=(visit("03-25", who="DB"), visit("03-26", "G1", who="DB"))))
+    duban.run("03-27 16:00")
+    assert duban.told("03-27 00:00") == [("03-27 09:00", MARCH, "remind-2", "DA", "sms")]
 
 
 def test_what_was_caught_up_with_does_not_come_again(duban):

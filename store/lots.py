@@ -35,6 +35,10 @@ from store.types import UtcDateTime, Words
 
 #: rows in one statement
 LOT: Final = 5_000
+#: in so many rows PostgreSQL is given a cell once that is the same in all of them: it need not read it for each
+MANY: Final = 100
+#: stands in a statement of PostgreSQL's where the rows of the lot come in
+ROWS: Final = "{rows}"
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -151,7 +155,7 @@ class EachOf:
 def _inserting(table: Table, names: tuple[str, ...], dialect: str) -> str:
     listed = ", ".join(names)
     marks = f"VALUES ({', '.join('?' * len(names))})"
-    source = marks if dialect == "sqlite" else f"SELECT {listed} FROM {_lot(table, names)}"  # noqa: S608
+    source = marks if dialect == "sqlite" else f"SELECT {listed} FROM {ROWS}"  # noqa: S608
     return f"INSERT INTO {table.name} ({listed}) {source}"
 
 
@@ -163,12 +167,16 @@ def _updating(table: Table, key: str, names: tuple[str, ...], dialect: str) -> s
         values = ", ".join(f"{name} = {marks[name]}" for name in others)
         return f"UPDATE {table.name} SET {values} WHERE {key} = {marks[key]}"  # noqa: S608
     values = ", ".join(f"{name} = lot.{name}" for name in others)
-    return f"UPDATE {table.name} SET {values} FROM {_lot(table, names)} WHERE {table.name}.{key} = lot.{key}"  # noqa: S608
+    return f"UPDATE {table.name} SET {values} FROM {ROWS} WHERE {table.name}.{key} = lot.{key}"  # noqa: S608
 
 
-def _lot(table: Table, names: Sequence[str]) -> str:
-    arrays = ", ".join(f"CAST(%s AS {_type(table.c[name].type)}[])" for name in names)
-    return f"unnest({arrays}) AS lot ({', '.join(names)})"
+@lru_cache(256)
+def _lot(table: Table, names: tuple[str, ...], fixed: tuple[str, ...]) -> str:
+    """Return the rows of a lot as PostgreSQL reads them: an array for each column, and what is fixed once."""
+    types = {name: _type(table.c[name].type) for name in (*fixed, *names)}
+    cells = "".join(f", CAST(%s AS {types[name]}) AS {name}" for name in fixed)
+    arrays = ", ".join(f"CAST(%s AS {types[name]}[])" for name in names)
+    return f"(SELECT each.*{cells} FROM unnest({arrays}) AS each ({', '.join(names)})) AS lot"  # noqa: S608
 
 
 def _type(kind: TypeEngine[Any]) -> str:
@@ -177,13 +185,27 @@ def _type(kind: TypeEngine[Any]) -> str:
 
 
 def _run(writer: Writer, statement: str, table: Table, rows: Rows) -> None:
-    as_parameters = _tuples if writer.dialect.name == "sqlite" else _arrays
     for start in range(0, len(rows), LOT):
-        writer.exec_driver_sql(statement, as_parameters(table, rows[start : start + LOT], writer.dialect))
+        columns = dict(zip(rows[0], _columns(table, rows[start : start + LOT], writer.dialect), strict=True))
+        if writer.dialect.name == "sqlite":
+            writer.exec_driver_sql(statement, list(zip(*columns.values(), strict=True)))
+        else:
+            writer.exec_driver_sql(*_of_arrays(statement, table, columns))
 
 
-def _arrays(table: Table, rows: Rows, dialect: Dialect) -> tuple[str, ...]:
-    return tuple(as_array(cells) for cells in _columns(table, rows, dialect))
+def _of_arrays(
+    statement: str, table: Table, columns: Mapping[str, Sequence[Any]]
+) -> tuple[str, tuple[str | None, ...]]:
+    """Return a statement for these columns, and its parameters."""
+    _, *others = columns  # one array there must be
+    fixed = tuple(name for name in others if _is_fixed(columns[name]))
+    names = tuple(name for name in columns if name not in fixed)
+    once = (None if columns[name][0] is None else str(columns[name][0]) for name in fixed)
+    return statement.replace(ROWS, _lot(table, names, fixed)), (*once, *(as_array(columns[name]) for name in names))
+
+
+def _is_fixed(cells: Sequence[Any]) -> bool:
+    return len(cells) >= MANY and cells.count(cells[0]) == len(cells)
 
 
 @lru_cache(1 << 14)
@@ -194,10 +216,6 @@ def _printed(day: date | None) -> str | None:
 
 def _as_json(value: Any) -> str:
     return orjson.dumps(value).decode()
-
-
-def _tuples(table: Table, rows: Rows, dialect: Dialect) -> list[tuple[Any, ...]]:
-    return list(zip(*_columns(table, rows, dialect), strict=True))
 
 
 def _columns(table: Table, rows: Rows, dialect: Dialect) -> Iterator[Sequence[Any]]:

@@ -14,6 +14,7 @@ from rules.offices import House
 from rules.policy import Policy
 from store import notices, projection
 from store.ahead import look_ahead
+from store.lots import MANY
 from store.projection import SubjectRow
 from store.schema import stale
 from tests.store.matters import FULL, TODAY, matter, random_matters
@@ -56,6 +57,15 @@ def test_each_field_of_a_matter_can_change(connection, name):
     save(connection, before)
     save(connection, after)
     assert stored(connection, petition("P:1"))[petition("P:1")] == {before.id: after}
+
+
+@pytest.mark.parametrize("of", [FULL, matter("petition:P:1:handle:2")], ids=["every field", "no more than needed"])
+def test_what_is_the_same_in_all_matters_of_a_lot_comes_back_as_it_was(connection, of):
+    many = {f"petition:P:1:handle:{number}": number for number in range(MANY)}
+    save(connection, *(replace(of, id=ident, slips=number) for ident, number in many.items()), next_rung_at=None)
+    assert stored(connection, petition("P:1"))[petition("P:1")] == {
+        ident: replace(of, id=ident, slips=number) for ident, number in many.items()
+    }
 
 
 def test_a_projects_matters_are_its_milestones_and_inspections(connection):

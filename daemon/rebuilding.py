@@ -55,13 +55,13 @@ def rebuild_matters(connection: Connection, desks: Desks, *, write: bool) -> Ite
         hold_cursor(connection)
     desk = desks.without_house(connection)
     at = cursor(connection, desk)
-    lots = subjects_in_lots(connection, LOT)
+    # Of a table that was empty, PostgreSQL knows no better than to go through all that is being written into it.
+    kept = not (write and projection.is_empty(connection))
+    lots = subjects_in_lots(connection, LOT, kept=kept)
     few = list(islice(lots, FEW))
     count = helpers.cores() if len(few) == FEW else 1
     if count > 1:
         url = connection.engine.url.render_as_string(hide_password=False)
-        # Of a table that was empty, PostgreSQL knows no better than to go through all that is being written into it.
-        kept = not (write and projection.is_empty(connection))
         terms = Terms(url, desk.calendar, desk.policy, desk.start_on, at, write, kept)
         found = helpers.shared(chain(few, lots), prepare, terms, count)
     else:

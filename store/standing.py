@@ -17,17 +17,20 @@ from store.schema import FACTS, matters, subjects
 TABLES: Final = {SubjectKind.SEAT: "seats", SubjectKind.PETITION: "petitions", SubjectKind.PROJECT: "projects"}
 
 
-def subjects_in_lots(connection: Connection, size: int) -> Iterator[list[Subject]]:
-    """Yield every subject once, at most `size` at a time, each lot of one kind."""
+def subjects_in_lots(connection: Connection, size: int, *, kept: bool = True) -> Iterator[list[Subject]]:
+    """Yield every subject once, at most `size` at a time, each lot of one kind.
+
+    `kept`: whether any was reckoned before; else those on record are all.
+    """
     for kind in sorted(TABLES):
         after = ""
-        while ids := connection.execute(_after(kind, size), {"after": after}).scalars().all():
+        while ids := connection.execute(_after(kind, size, kept), {"after": after}).scalars().all():
             yield [Subject(kind, ident) for ident in ids]
             after = ids[-1]
 
 
 @cache
-def _after(kind: SubjectKind, size: int) -> Select[Any]:
+def _after(kind: SubjectKind, size: int, kept: bool) -> Select[Any]:  # noqa: FBT001
     """Return the question for the ids that come next: a look at an index for each table that may have some.
 
     How many, stands in its text: PostgreSQL could not know that they are few, and would sort all that come next.
@@ -35,6 +38,8 @@ def _after(kind: SubjectKind, size: int) -> Select[Any]:
     most = literal_column(str(size), Integer())
     own = FACTS[TABLES[kind]].c.id
     found = [select(own.label("id")).where(own > bindparam("after")).order_by(own)]
+    if not kept:
+        return found[0].limit(most)
     for name in MATTERS_OF[kind]:
         of_kind = select(matters.c.subject.label("id")).distinct().where(matters.c.kind == word(name))
         found.append(of_kind.where(matters.c.subject > bindparam("after")).order_by(matters.c.subject))

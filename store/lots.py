@@ -4,7 +4,7 @@ PostgreSQL takes a whole lot in one statement, as an array for each column; SQLi
 past all that SQLAlchemy does for a single row. The rows of a lot have the same columns. Callers: store/.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple, Protocol
@@ -40,6 +40,7 @@ MANY: Final = 100
 #: stands in a statement of PostgreSQL's where the rows of the lot come in
 ROWS: Final = "{rows}"
 Rows = Sequence[Mapping[str, Any]]
+Columns = Mapping[str, Sequence[Any]]  #: cells by the names of their columns
 
 
 class Writer(Protocol):
@@ -96,34 +97,41 @@ def insert_lot(writer: Writer, table: Table, rows: Rows) -> None:
     """Insert the rows whose key is not there yet."""
     if rows:
         statement = _inserting(table, tuple(rows[0]), writer.dialect.name)
-        _run(writer, f"{statement} ON CONFLICT DO NOTHING", table, rows)
+        _run(writer, f"{statement} ON CONFLICT DO NOTHING", table, _by_column(rows))
 
 
-def fill_lot(written: Written, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Insert rows, given by column, into a table that was empty: no key is there yet, and none comes twice."""
-    names = tuple(columns)
-    if not columns[names[0]]:
+def fill_lot(written: Written, table: Table, columns: Columns) -> None:
+    """Insert rows into a table that was empty: no key is there yet, and none comes twice."""
+    if not _count(columns):
         return
-    cells = (_processed(table, name, columns[name], written.dialect) for name in names)
     if written.dialect.name == "sqlite":
-        written.exec_driver_sql(_inserting(table, names, "sqlite"), list(zip(*cells, strict=True)))
+        _run(written, _inserting(table, tuple(columns), "sqlite"), table, columns)
     else:
-        written.exec_driver_sql(table.name, Copied(names, as_lines(cells)))
+        cells = (_processed(table, name, column, written.dialect) for name, column in columns.items())
+        written.exec_driver_sql(table.name, Copied(tuple(columns), as_lines(cells)))
 
 
-def upsert_lot(writer: Writer, table: Table, rows: Rows) -> None:
+def upsert_lot(writer: Writer, table: Table, columns: Columns) -> None:
     """Insert rows, or put them in place of those with the same primary key."""
-    if rows:
+    if _count(columns):
         keys = [column.name for column in table.primary_key]
-        values = ", ".join(f"{name} = excluded.{name}" for name in rows[0] if name not in keys)
-        statement = _inserting(table, tuple(rows[0]), writer.dialect.name)
-        _run(writer, f"{statement} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {values}", table, rows)
+        values = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+        statement = _inserting(table, tuple(columns), writer.dialect.name)
+        _run(writer, f"{statement} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {values}", table, columns)
 
 
 def update_lot(writer: Writer, table: Table, key: str, rows: Rows) -> None:
     """Set the other columns of the rows that have these keys."""
     if rows:
-        _run(writer, _updating(table, key, tuple(rows[0]), writer.dialect.name), table, rows)
+        _run(writer, _updating(table, key, tuple(rows[0]), writer.dialect.name), table, _by_column(rows))
+
+
+def _by_column(rows: Rows) -> Columns:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _count(columns: Columns) -> int:
+    return len(next(iter(columns.values())))
 
 
 class EachOf:
@@ -184,18 +192,19 @@ def _type(kind: TypeEngine[Any]) -> str:
     return next((name for known, name in TYPES if isinstance(plain, known)), "text")
 
 
-def _run(writer: Writer, statement: str, table: Table, rows: Rows) -> None:
-    for start in range(0, len(rows), LOT):
-        columns = dict(zip(rows[0], _columns(table, rows[start : start + LOT], writer.dialect), strict=True))
+def _run(writer: Writer, statement: str, table: Table, columns: Columns) -> None:
+    for start in range(0, _count(columns), LOT):
+        lot = {
+            name: _processed(table, name, column[start : start + LOT], writer.dialect)
+            for name, column in columns.items()
+        }
         if writer.dialect.name == "sqlite":
-            writer.exec_driver_sql(statement, list(zip(*columns.values(), strict=True)))
+            writer.exec_driver_sql(statement, list(zip(*lot.values(), strict=True)))
         else:
-            writer.exec_driver_sql(*_of_arrays(statement, table, columns))
+            writer.exec_driver_sql(*_of_arrays(statement, table, lot))
 
 
-def _of_arrays(
-    statement: str, table: Table, columns: Mapping[str, Sequence[Any]]
-) -> tuple[str, tuple[str | None, ...]]:
+def _of_arrays(statement: str, table: Table, columns: Columns) -> tuple[str, tuple[str | None, ...]]:
     """Return a statement for these columns, and its parameters."""
     _, *others = columns  # one array there must be
     fixed = tuple(name for name in others if _is_fixed(columns[name]))
@@ -218,13 +227,8 @@ def _as_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _columns(table: Table, rows: Rows, dialect: Dialect) -> Iterator[Sequence[Any]]:
-    """Yield the cells of each column as SQLAlchemy would hand them to the driver."""
-    for name in rows[0]:
-        yield _processed(table, name, [row[name] for row in rows], dialect)
-
-
 def _processed(table: Table, name: str, cells: Sequence[Any], dialect: Dialect) -> Sequence[Any]:
+    """Return the cells of a column as SQLAlchemy would hand them to the driver."""
     process = _processor(table, name, dialect)
     return cells if process is None else list(map(process, cells))
 

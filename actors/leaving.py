@@ -4,7 +4,7 @@ Rules: R5.7 (checked again), R5.9 (one message for a person), R5.11 (daily limit
 actors/rounds.py.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -40,7 +40,7 @@ class Envelopes:
         """Return how many messages there are."""
         return sum(message is not None for message in self._messages.values())
 
-    def lend(self, addresses: Iterable[Address]) -> dict[Address, int]:
+    def lend(self, addresses: Iterable[Address]) -> Mapping[Address, int]:
         """Return the messages for some addresses, new ones where there are none yet; those without are left out."""
         wanted = dict.fromkeys(addresses)
         new = [address for address in wanted if address not in self._messages]

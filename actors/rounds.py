@@ -52,7 +52,8 @@ def hold_round(connection: Connection, desk: Desk, since: datetime, at: datetime
     Running twice is harmless: a rung is recorded as fired, and a notice's key is unique.
     """
     lots = _lots(connection, since, at)
-    count, decided, messages, written = 0, Decided(), dict[Address, int](), Written(connection.dialect)
+    count, decided, written = 0, Decided(), Written(connection.dialect)
+    messages: Mapping[Address, int] = {}
 
     def go_on(written: Written) -> Lot:
         write_all(connection, written.statements)

@@ -71,28 +71,27 @@ class Term:
     span: Span
     opened: date
     horizon: date  #: last day on which a visit still closes it
-    missed_from: date
-    owes: bool  #: whether enough of the period belongs to the term (R3.4, R3.6)
     how: Reckoning
-
-
-def _term_of(span: Span, begins: date, ends: date | None) -> Term:
-    opened = max(span.first, begins)
-    horizon = span.next.last if ends is None else min(span.next.last, ends)
-    is_within = span.last >= begins and (ends is None or span.last <= ends)
-    owes = is_within and 2 * ((span.last - opened).days + 1) >= span.days
-    return Term(span, opened, horizon, horizon + ONE_DAY, owes, Reckoning(Measure.PERIOD, span.last))
-
-
-# Thousands of seats share a term of office, and a period of it is always the same.
-@lru_cache(maxsize=16_384)
-def _terms_of(spans: tuple[Span, ...], begins: date, ends: date | None) -> tuple[Term, ...]:
-    return tuple(term for span in spans if (term := _term_of(span, begins, ends)).owes)
 
 
 def _opening(span: Span, begins: date, ends: date | None) -> date | None:
     """Return the day on which a period opens for a seat, or None if its term ends before the period does."""
     return None if ends is not None and span.last > ends else max(span.first, begins)
+
+
+def _term_of(span: Span, begins: date, ends: date | None) -> Term | None:
+    """Return a period of a term of office, or None if too little of it belongs to the term (R3.4, R3.6)."""
+    opened = _opening(span, begins, ends)
+    if opened is None or 2 * ((span.last - opened).days + 1) < span.days:
+        return None
+    horizon = span.next.last if ends is None else min(span.next.last, ends)
+    return Term(span, opened, horizon, Reckoning(Measure.PERIOD, span.last))
+
+
+# Thousands of seats share a term of office, and a period of it is always the same.
+@lru_cache(maxsize=16_384)
+def _terms_of(spans: tuple[Span, ...], begins: date, ends: date | None) -> tuple[Term, ...]:
+    return tuple(term for span in spans if (term := _term_of(span, begins, ends)) is not None)
 
 
 @lru_cache(maxsize=16_384)
@@ -315,7 +314,7 @@ class CalendarSeat(SeatDocket):
             how=term.how,
             closed=closed,
             settled=settled,
-            missed_from=term.missed_from,
+            missed_from=horizon + ONE_DAY,
             arrivals=_made(firsts, until),
             began=opened,
         )

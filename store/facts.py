@@ -31,6 +31,7 @@ from rules.facts import (
     Visit,
 )
 from rules.matters import SubjectKind
+from store import filling
 from store.engine import reading
 from store.many import is_one_of
 from store.schema import FACTS, KEYS, NO_SEQ
@@ -219,7 +220,7 @@ _MICRO_GRIDS: Final = select(FACTS["grids"]).where(
 
 def is_empty(connection: Connection) -> bool:
     """Say whether nothing is on record yet."""
-    return connection.execute(select(FACTS["offices"].c.id).limit(1)).first() is None
+    return filling.is_empty(connection, FACTS["offices"])
 
 
 @cache

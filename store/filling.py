@@ -5,7 +5,7 @@ row, and marks set once as good as nothing. Afterwards all are there again, word
 the triggers would have set. Nor does SQLite look whether a word is one of those that its column admits, which takes it
 a third of the time for a row: the caller has. PostgreSQL's triggers mark once a statement: it needs none of this, but
 takes rows by COPY where nobody else can add one of the same key.
-Caller: upserts.py.
+Callers: upserts.py, facts.py and projection.py (is a table empty).
 """
 
 from collections.abc import Iterator

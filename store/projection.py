@@ -36,6 +36,7 @@ from rules.derivations import Measure, Reckoning
 from rules.digests import Counts
 from rules.facts import VisitKind
 from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind, subject_of
+from store import filling
 from store.facts import MATTERS_OF
 from store.lots import Writer, Written, fill_lot, update_lot, upsert_lot
 from store.many import is_one_of
@@ -169,7 +170,7 @@ def subject_rows(connection: Connection, wanted: Iterable[Subject]) -> dict[Subj
 
 def is_empty(connection: Connection) -> bool:
     """Say whether nothing was reckoned yet."""
-    return not any(connection.execute(select(1).select_from(table).limit(1)).first() for table in (subjects, matters))
+    return all(filling.is_empty(connection, table) for table in (subjects, matters))
 
 
 def save_subjects(writer: Writer, rows: Iterable[SubjectRow]) -> None:

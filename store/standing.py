@@ -37,9 +37,10 @@ def _after(kind: SubjectKind, size: int, kept: bool) -> Select[Any]:  # noqa: FB
     """
     most = literal_column(str(size), Integer())
     own = FACTS[TABLES[kind]].c.id
-    found = [select(own.label("id")).where(own > bindparam("after")).order_by(own)]
+    on_record = select(own.label("id")).where(own > bindparam("after")).order_by(own)
     if not kept:
-        return found[0].limit(most)
+        return on_record.limit(most)
+    found = [on_record]
     for name in MATTERS_OF[kind]:
         of_kind = select(matters.c.subject.label("id")).distinct().where(matters.c.kind == word(name))
         found.append(of_kind.where(matters.c.subject > bindparam("after")).order_by(matters.c.subject))

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from store import installation
+from store.schema import metadata
 from store.triggers import postgresql_triggers, sqlite_triggers
 
 MIGRATING: Final = 8631  #: lock that one process holds while it migrates
@@ -27,6 +28,7 @@ WAITS_MS: Final = 500
 PATIENCE_S: Final = 60.0  #: in which a change is tried again and again
 PAUSE_S: Final = 0.2  #: between two tries
 IN_USE: Final = ("40P01", "55P03")  #: PostgreSQL's codes for a deadlock, and for a lock that was not to be had
+ASKED_FIRST: Final = ("installation", "offices")  #: tables that a transaction asks before others
 NOT_ALLOWED: Final = "42501"  #: and for what the role may not do
 VERSION: Final = "alembic_version"  #: the table in which Alembic keeps the version
 VERSIONS: Final = (str(files("store") / "migrations" / "versions"),)  #: folders of the migrations
@@ -90,8 +92,10 @@ def migrate(connection: Connection, versions: Sequence[str] = VERSIONS) -> None:
         return  # its triggers, too, are the newer duban's
     try:
         if found != known[-1]:
+            _take_tables(connection)
             upgrade(connection, versions=versions)
         if installation.get(connection, HUNG) != _fingerprint(connection):
+            _take_tables(connection)
             hang_triggers(connection)
     except DBAPIError as err:
         if _code(err) != NOT_ALLOWED:
@@ -108,6 +112,21 @@ def _queue(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":  # SQLite's transactions queue by themselves
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
         connection.execute(text(f"SET LOCAL lock_timeout = {WAITS_MS}"))
+
+
+def _take_tables(connection: Connection) -> None:
+    """Lock all tables before any is changed.
+
+    Taken one by one, in the course of the change, some are held while others are waited for, and whoever holds those
+    and wants these keeps the change from its end: each time, where an office writes without a pause. What most ask
+    first comes first, so that they wait with nothing in their hands.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    ours = set(inspect(connection).get_table_names()) & set(metadata.tables)
+    tables = sorted(ours, key=lambda name: (name not in ASKED_FIRST, name))
+    if tables:
+        connection.execute(text(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"))
 
 
 def upgrade(connection: Connection, to: str = "head", versions: Sequence[str] = VERSIONS) -> None:
@@ -145,6 +164,7 @@ def take_back(connection: Connection, to: str, versions: Sequence[str] = VERSION
     _queue(connection)
     if _back_from(connection, to, versions) == to:
         return
+    _take_tables(connection)
     _lead(connection, versions, to, back=True)
     # Only the older duban knows its triggers. Those that hang mark all that it needs; it hangs its own when it starts.
     installation.put(connection, HUNG, "")

@@ -292,6 +292,39 @@ def test_a_migration_that_others_never_let_in_says_so_and_changes_nothing(postgr
     other.join()
 
 
+@contextmanager
+def busy_office(engine):
+    """Somebody who looks at the offices and writes of petitions, one transaction behind the other."""
+    stopping, failed = threading.Event(), []
+
+    def write():
+        while not stopping.is_set():
+            try:
+                with engine.begin() as connection:
+                    connection.execute(text("SELECT id FROM offices")).all()
+                    stopping.wait(0.05)
+                    connection.execute(text("UPDATE petitions SET title = title"))
+            except DBAPIError as err:
+                failed.append(err)
+
+    office = threading.Thread(target=write)
+    office.start()
+    try:
+        yield failed
+    finally:
+        stopping.set()
+        office.join()
+
+
+def test_a_migration_is_let_in_by_an_office_that_writes_without_a_pause(postgres_engine, tmp_path):
+    versions = newer(tmp_path)
+    with busy_office(postgres_engine) as failed:
+        # It changes petitions, and then hangs triggers on offices too.
+        giving_way(postgres_engine, lambda connection: migrate(connection, versions), patience_s=5.0)
+        giving_way(postgres_engine, lambda connection: take_back(connection, HEAD, versions), patience_s=5.0)
+    assert failed == []
+
+
 def test_what_fails_for_another_reason_is_not_tried_again(engine):
     times = []
 

@@ -40,6 +40,8 @@ def due_date(how: Reckoning, calendar: Calendar) -> date:
     datetime.date(2030, 5, 8)
     """
     match how.measure:
+        case Measure.PERIOD | Measure.GIVEN:  # seats' periods are by far the most
+            return how.start
         case Measure.WORKDAYS:
             return calendar.workdays(how.start, how.count)
         case Measure.DAYS:
@@ -50,8 +52,6 @@ def due_date(how: Reckoning, calendar: Calendar) -> date:
             return add_months(how.start, how.count) + timedelta(days=how.leave)
         case Measure.PLANNED:
             return calendar.forward(how.start)
-        case Measure.PERIOD | Measure.GIVEN:
-            return how.start
 
 
 @dataclass(frozen=True, slots=True)

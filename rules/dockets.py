@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from rules.facts import Acknowledgement, Leave, PetitionEvent, ProjectEvent, Visit, local_day
+from rules.making import made_fast
 from rules.matters import Hold, Matter, Status
 from rules.offices import House
 from rules.policy import Policy
@@ -19,6 +20,7 @@ from rules.workdays import Calendar
 Fact = Visit | Leave | PetitionEvent | ProjectEvent
 
 
+@made_fast
 @dataclass(frozen=True, slots=True)
 class Change:
     """A matter that was opened (`before` is None), changed, or reckoned away (`after` is None)."""

@@ -25,6 +25,7 @@ from rules.facts import (
     Visit,
     midnight,
 )
+from rules.making import made_fast
 from rules.matters import Matter, Subject, SubjectKind
 from rules.petitions import PetitionDocket
 from rules.projects import ProjectDocket
@@ -33,6 +34,7 @@ from rules.projects import ProjectDocket
 Learnt = tuple[list[Fact], list[Acknowledgement]]
 
 
+@made_fast
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
     """All rows about one seat, petition or project."""

@@ -4,11 +4,11 @@ Policy: config/policy.toml [duty]. Rules: R3. Callers: replay/, actors/, intake'
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from rules.derivations import Measure, Reckoning, due_date
 from rules.dockets import Desk, Docket, Fact
@@ -20,14 +20,13 @@ from rules.workdays import ONE_DAY, add_months
 MONTHS_A_YEAR: Final = 12
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(NamedTuple):
     """A half-year, quarter or month of the calendar year, both ends included (R3.2)."""
 
     first: date
     last: date
     months: int
-    label: str = field(compare=False)  #: the period's name in matter ids
+    label: str  #: the period's name in matter ids
 
     @property
     def days(self) -> int:
@@ -131,14 +130,22 @@ def _made(firsts: Mapping[VisitKind, date], last: date | None) -> tuple[VisitKin
     return tuple([kind for kind, day in firsts.items() if last is None or day <= last])
 
 
-def owed_arrivals(seat: Seat, desk: Desk) -> tuple[VisitKind, ...]:
-    """Return the arrivals that a period of the seat owes, station first (R3.4).
+#: what a period of a seat owes, by whether a station and a grid are there for it
+_OWED: Final = {
+    (True, True): (VisitKind.STATION, VisitKind.GRID),
+    (True, False): (VisitKind.STATION,),
+    (False, True): (VisitKind.GRID,),
+    (False, False): (),
+}
+
+
+def owed_arrivals(stations: Collection[str], grid: str | None) -> tuple[VisitKind, ...]:
+    """Return the arrivals that a period of a seat owes, station first (R3.4).
 
     A seat without a station of its own is served by its town's central one; without either it owes no
     station arrival, without a grid no grid arrival.
     """
-    station = bool(desk.house.stations_for(seat.station, seat.town))
-    return ((VisitKind.STATION,) if station else ()) + ((VisitKind.GRID,) if seat.grid else ())
+    return _OWED[bool(stations), bool(grid)]
 
 
 class SeatDocket(Docket):
@@ -148,9 +155,9 @@ class SeatDocket(Docket):
         """Start with no visit and no leave known, and no period begun."""
         super().__init__(desk)
         self.seat = seat
-        self.owed = owed_arrivals(seat, desk)
-        self.leave = LeaveDays()
         self._stations = desk.house.stations_for(seat.station, seat.town)
+        self.owed = owed_arrivals(self._stations, seat.grid)
+        self.leave = LeaveDays()
         self._days: dict[VisitKind, list[date]] = {kind: [] for kind in VisitKind}
         self._months = desk.policy.duty.of(seat.level).months
 
@@ -188,7 +195,8 @@ class SeatDocket(Docket):
         """Return the day of the last missing arrival among the first ones, if none is missing."""
         if self.desk.policy.duty.arrivals is Arrivals.EITHER:
             return min(firsts.values(), default=None)
-        return max(firsts[kind] for kind in self.owed) if all(kind in firsts for kind in self.owed) else None
+        days = [firsts[kind] for kind in self.owed if kind in firsts]
+        return max(days) if len(days) == len(self.owed) else None
 
     def _matter(  # noqa: PLR0913 - a matter has that many parts
         self,

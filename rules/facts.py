@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
+from rules.making import made_fast
+
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 
 
@@ -195,6 +197,7 @@ class Deputy:
     channels: tuple[Channel, ...] = ()
 
 
+@made_fast
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
     """A deputy's seat in one congress; each has a 631 duty of its own (R3.1)."""
@@ -210,6 +213,7 @@ class Seat:
     ends: date | None = None  #: last day of the term
 
 
+@made_fast
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leave:
     """Days on which a deputy is on leave, first and last included (R3.7)."""
@@ -223,6 +227,7 @@ class Leave:
     recorded_at: datetime
 
 
+@made_fast
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """A deputy's visit to a station or a grid (R3.4, R3.5)."""
@@ -239,6 +244,7 @@ class Visit:
     recorded_at: datetime
 
 
+@made_fast
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Petition:
     """A residents' opinion (群众意见). `title`, `petitioner` and phone never leave the register (R5.10)."""
@@ -255,6 +261,7 @@ class Petition:
     recorded_at: datetime
 
 
+@made_fast
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PetitionEvent:
     """A step in the handling of an opinion (R4.3).

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from rules.derivations import Reckoning
 from rules.facts import VisitKind
+from rules.making import made_fast
 
 
 class MatterKind(StrEnum):
@@ -103,6 +104,7 @@ class Hold:
     until: date  #: first day on which a held rung may fire
 
 
+@made_fast
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
     """One thing that one party must do by one day, as it stands on the facts known at an instant."""

@@ -231,9 +231,10 @@ def _those_having(table: str, column: str) -> Select[Any]:
 
 
 def _having(connection: Connection, table: str, column: str, values: Sequence[str]) -> Iterator[Any]:
-    query = _those_having(table, column)
+    query, make = _those_having(table, column), _maker(Record.TABLES[table])
     for start in range(0, len(values), BATCH):
-        yield from _rows(connection, Record.TABLES[table], query, {"wanted": values[start : start + BATCH]})
+        rows = connection.execute(query, {"wanted": values[start : start + BATCH]}).all()
+        yield from map(make, rows)
 
 
 def seats(connection: Connection, wanted: Sequence[str]) -> list[Seat]:

@@ -35,6 +35,7 @@ from sqlalchemy import (
 from rules.derivations import Measure, Reckoning
 from rules.digests import Counts
 from rules.facts import VisitKind
+from rules.making import made_fast
 from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind, subject_of
 from store import filling
 from store.facts import MATTERS_OF
@@ -62,6 +63,7 @@ FIRST: Final = Stale("", "")  #: before all marks
 HOUSE: Final = "house"  #: the mark of the organisation
 
 
+@made_fast
 @dataclass(frozen=True, slots=True)
 class SubjectRow:
     """How far a subject has been reckoned, and when it must be looked at again."""

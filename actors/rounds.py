@@ -19,6 +19,7 @@ from rules.facts import local_day
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict, attention_for, round_notices
 from store import notices, projection
+from store.engine import look_up
 from store.lots import Writer, Written, write_all
 from store.notices import Address
 from store.turns import beside
@@ -52,6 +53,7 @@ def hold_round(connection: Connection, desk: Desk, since: datetime, at: datetime
     Running twice is harmless: a rung is recorded as fired, and a notice's key is unique.
     """
     lots = _lots(connection, since, at)
+    look_up(connection)
     count, decided, written = 0, Decided(), Written(connection.dialect)
     messages: Mapping[Address, int] = {}
 

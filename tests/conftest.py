@@ -8,23 +8,27 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.servers import Postgres, Valkey
 
-#: two campaigns at once would take the processors from one another
-CAMPAIGNS: Final = ("tests/campaign/", "tests/trust/test_upgrade_run.py")
+TOGETHER: Final = {
+    # two campaigns at once would take the processors from one another
+    "campaigns": ("tests/campaign/", "tests/trust/test_upgrade_run.py"),
+    # three gigabytes are packed once
+    "hostile files": ("tests/trust/test_hostile_files.py",),
+}
 
 
-class Campaigns(LoadScopeScheduling):
-    """Gives all campaigns to one test process, as its first work; each other test goes to whoever is free.
+class Groups(LoadScopeScheduling):
+    """Gives a group to one test process, campaigns as its first work; each other test goes to whoever is free.
 
     xdist's own `loadgroup` keeps no group together beside pytest 9.2, which no longer reads the ids that it writes.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "campaigns" if nodeid.startswith(CAMPAIGNS) else nodeid
+        return next((group for group, files in TOGETHER.items() if nodeid.startswith(files)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Campaigns | None:
-    return Campaigns(config, log) if config.getvalue("dist") == "loadgroup" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups | None:
+    return Groups(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")

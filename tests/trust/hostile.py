@@ -44,6 +44,7 @@ MEMBERS: Final = {
     "xl/sharedStrings.xml": NO_STRINGS,
 }
 MEGABYTE: Final = 1 << 20
+QUICKLY: Final = 1  #: packs a gigabyte in half the time, and still in a hundredth of its size
 
 
 def text_cell(text: str) -> str:
@@ -61,7 +62,7 @@ def sheet(rows: str, before: str = "") -> str:
 def workbook(file: Path, parts: dict[str, str | Iterable[str]]) -> Path:
     """Write a workbook; a member given as pieces is written piece by piece."""
     members: dict[str, str | Iterable[str]] = {**MEMBERS, "xl/worksheets/sheet1.xml": sheet(ROW), **parts}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=QUICKLY) as archive:
         for name, content in members.items():
             with archive.open(name, "w", force_zip64=True) as out:
                 for piece in [content] if isinstance(content, str) else content:

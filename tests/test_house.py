@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CAMPAIGNS
+from tests.conftest import TOGETHER
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -52,6 +52,6 @@ def test_every_locked_package_has_a_hash():
     assert pinned
 
 
-@pytest.mark.parametrize("path", CAMPAIGNS)
+@pytest.mark.parametrize("path", sum(TOGETHER.values(), ()))
 def test_what_one_test_process_does_by_itself_is_there(path):
     assert (ROOT / path).exists()

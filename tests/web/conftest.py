@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,16 @@ def small_file(sqlite_with_schema, tmp_path_factory) -> Path:
 @pytest.fixture
 def house(small_file, tmp_path) -> Iterator[Installation]:
     """The organisation of tests/rules/builders.py with three opinions, two visits and a project."""
-    file = tmp_path / "house.sqlite"
-    shutil.copy(small_file, file)
-    made = Installation(make_engine(f"sqlite:///{file}"), start=NOW.date())
+    with house_like(small_file, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def house_like(file: Path, folder: Path) -> Iterator[Installation]:
+    """Lend an installation over a copy of a database."""
+    copy = folder / "house.sqlite"
+    shutil.copy(file, copy)
+    made = Installation(make_engine(f"sqlite:///{copy}"), start=NOW.date())
     made.clock.instant = at(f"{NOW:%Y-%m-%d %H:%M}")
     yield made
     made.engine.dispose()

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+import actors.leaving
 import actors.rounds
 import actors.steps
 from actors.calendar_watch import notice_change
@@ -233,6 +234,22 @@ def test_a_round_goes_on_behind_matters_that_were_closed_since_they_were_looked_
     duban.keep(record(visits=(visit("03-25", who="DB"), visit("03-26", "G1", who="DB"))))
     duban.run("03-27 16:00")
     assert duban.told("03-27 00:00") == [("03-27 09:00", MARCH, "remind-2", "DA", "sms")]
+
+
+def test_a_round_finds_rungs_by_their_index_though_there_were_none_when_it_began(postgres_engine):
+    with postgres_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM rungs"))
+    duban = Installation(postgres_engine, start=day("03-20"))
+    duban.keep(record(seats=(SEAT,)))
+    duban.run("03-23 16:00")
+    with postgres_engine.begin() as connection:
+        desk, nine = duban.desks.of(connection), at("03-24 09:00")
+        held = actors.rounds.hold_round(
+            connection, desk, at("03-23 09:00"), nine, actors.leaving.Envelopes(connection, desk, nine)
+        )
+        plan = connection.execute(text(f"EXPLAIN SELECT * FROM rungs WHERE matter = '{MARCH}'")).scalars().all()
+    assert held == 1
+    assert any("Index" in line for line in plan), plan
 
 
 def test_what_was_caught_up_with_does_not_come_again(duban):

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 import chinese_calendar
-from chinese_calendar.constants import Holiday
+from chinese_calendar.constants import Holiday, holidays, workdays
 
 from config.layers import WrongSettings
-from rules.workdays import ONE_DAY, Calendar, DayNotice
+from rules.workdays import ONE_DAY, SATURDAY, Calendar, DayNotice
 
 FIRST_YEAR: Final = 2023  #: earlier years are reckoned as years without a notice (R1.8)
 YES_NO: Final = {"1": True, "0": False}
@@ -42,11 +42,15 @@ def _days_of(year: int) -> Iterator[date]:
 
 
 def _library_notices() -> Iterator[DayNotice]:
+    # From its tables: asked day by day it goes through all of them each time, a tenth of a second of every start.
     for year in _library_years():
         for day in _days_of(year):
-            is_workday = bool(chinese_calendar.is_workday(day))
-            _, name = chinese_calendar.get_holiday_detail(day)
-            yield DayNotice(day, is_workday, "" if is_workday else CHINESE.get(name, ""))
+            if day in workdays:
+                yield DayNotice(day, is_workday=True, name="")
+            elif day in holidays:
+                yield DayNotice(day, is_workday=False, name=CHINESE[holidays[day]])
+            else:
+                yield DayNotice(day, is_workday=day.weekday() < SATURDAY, name="")
 
 
 def read_table(path: Path) -> list[DayNotice]:

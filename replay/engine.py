@@ -326,6 +326,9 @@ def without_collection() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            # What has been made meanwhile counts as old: it is not gone through now, when most of it is about to go.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

@@ -4,11 +4,12 @@ import csv
 from datetime import date, timedelta
 from pathlib import Path
 
+import chinese_calendar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.calendars import load_calendar, read_table
+from config.calendars import CHINESE, load_calendar, read_table
 from config.layers import WrongSettings
 from rules.derivations import Measure, Reckoning, due_date, in_words, is_provisional, steps
 from rules.workdays import Calendar, add_months
@@ -92,6 +93,16 @@ def test_a_make_up_sunday_is_counted_and_named():
         (20, 1, "make-up workday"),
         (21, 2, "workday"),
     ]
+
+
+def test_each_day_of_the_librarys_years_is_what_the_library_says():
+    told = {
+        day: (bool(chinese_calendar.is_workday(day)), chinese_calendar.get_holiday_detail(day)[1])
+        for day in (date(2023, 1, 1) + timedelta(days=n) for n in range(4 * 365 + 1))
+    }
+    assert {day: CALENDAR.is_workday(day) for day in told} == {day: works for day, (works, _) in told.items()}
+    named = {day: CHINESE[name] for day, (works, name) in told.items() if name and not works}
+    assert {day: CALENDAR.holiday(day) for day in named} == named
 
 
 def test_an_operators_table_goes_before_the_library(tmp_path):

@@ -8,6 +8,7 @@ Run: `python -m bench.rebuilding [--seats 50000] [--only postgresql]`.
 
 import argparse
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -41,7 +42,9 @@ def main() -> None:
     yardstick = measure("counting to twenty millions", python("bench.yardsticks", "count"), times=1)
     found: list[Measured] = []
     for kind in [options.only] if options.only else KINDS:
-        found += rebuild_twice(kind, options.seats)
+        for one in rebuild_twice(kind, options.seats):
+            print(f"{one.name}: {one.wall_s:.1f} s", file=sys.stderr)  # a country takes long
+            found.append(one)
     show(found, yardstick)
 
 

@@ -52,8 +52,8 @@ def hold_round(connection: Connection, desk: Desk, since: datetime, at: datetime
 
     Running twice is harmless: a rung is recorded as fired, and a notice's key is unique.
     """
-    lots = _lots(connection, since, at)
     look_up(connection)
+    lots = _lots(connection, since, at)
     count, decided, written = 0, Decided(), Written(connection.dialect)
     messages: Mapping[Address, int] = {}
 

@@ -46,11 +46,11 @@ def _library_notices() -> Iterator[DayNotice]:
     for year in _library_years():
         for day in _days_of(year):
             if day in workdays:
-                yield DayNotice(day, is_workday=True, name="")
+                yield DayNotice(day, is_workday=True)
             elif day in holidays:
                 yield DayNotice(day, is_workday=False, name=CHINESE[holidays[day]])
             else:
-                yield DayNotice(day, is_workday=day.weekday() < SATURDAY, name="")
+                yield DayNotice(day, is_workday=day.weekday() < SATURDAY)
 
 
 def read_table(path: Path) -> list[DayNotice]:

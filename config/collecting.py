@@ -1,8 +1,8 @@
 """How is time saved while millions of rows pass through a process?
 
 Python looks for garbage that reference counting leaves after every 700 new objects, among them rows that are about to
-be written: an import spends a fifth of its time on that, a round a third. Callers: actors/rounds.py,
-daemon/importing.py, daemon/helpers.py, daemon/commands/looks.py (rebuild).
+be written: an import or a replay spends a fifth of its time on that, a round a third. Callers: actors/rounds.py,
+replay/, daemon/importing.py, daemon/helpers.py, and the commands rebuild and simulate in daemon/commands/.
 """
 
 import gc

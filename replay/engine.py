@@ -5,16 +5,15 @@ rules, in the same order, as the daemon does: facts first, then digests, then th
 Rules: R5, R7; INTERFACES "duban simulate". Callers: replay/simulate.py, the policy workshop, tests.
 """
 
-import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from config.collecting import seldom_collecting
 from rules import digests as digest_rules
 from rules import notices as notice_rules
 from rules.digests import Counts, Digest, DigestKind
@@ -317,24 +316,9 @@ class Replay:
             yield from docket.matters.values()
 
 
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Pause the collector of cycles: reading and replaying make none; looking for them costs a fifth of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            # What has been made meanwhile counts as old: it is not gone through now, when most of it is about to go.
-            gc.freeze()
-            gc.unfreeze()
-            gc.enable()
-
-
 def replay(record: Record, desk: Desk, last: date, words: Words | None = None) -> Replay:
     """Run a record from `desk.start_on` 00:00 to `last` 24:00 and return all that happened."""
     run = Replay(record, desk, last, words)
-    with without_collection():
+    with seldom_collecting():
         run.run()
     return run

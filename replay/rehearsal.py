@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from config.collecting import seldom_collecting
 from config.settings import Settings
-from replay.engine import Replay, without_collection
+from replay.engine import Replay
 from replay.simulate import run_record
 from replay.summary import Summary, summarise
 from rules.facts import Channel, Record, SeatLevel, local_day
@@ -51,7 +52,7 @@ class Rehearsal:
 def rehearse(record: Record, first: date, last: date, *, now: Policy, then: Policy, settings: Settings) -> Rehearsal:
     """Replay two policies over a record from `first` to `last`; about as long as two runs of `duban simulate`."""
     levels = _levels(record)
-    with without_collection():
+    with seldom_collecting():
         runs = (run_record(record, first, last, policy=policy, settings=settings) for policy in (now, then))
         outcomes = [_outcome(run, levels, settings) for run in runs]
     return Rehearsal(first, last, *outcomes)

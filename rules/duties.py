@@ -130,22 +130,13 @@ def _made(firsts: Mapping[VisitKind, date], last: date | None) -> tuple[VisitKin
     return tuple([kind for kind, day in firsts.items() if last is None or day <= last])
 
 
-#: what a period of a seat owes, by whether a station and a grid are there for it
-_OWED: Final = {
-    (True, True): (VisitKind.STATION, VisitKind.GRID),
-    (True, False): (VisitKind.STATION,),
-    (False, True): (VisitKind.GRID,),
-    (False, False): (),
-}
-
-
 def owed_arrivals(stations: Collection[str], grid: str | None) -> tuple[VisitKind, ...]:
     """Return the arrivals that a period of a seat owes, station first (R3.4).
 
     A seat without a station of its own is served by its town's central one; without either it owes no
     station arrival, without a grid no grid arrival.
     """
-    return _OWED[bool(stations), bool(grid)]
+    return ((VisitKind.STATION,) if stations else ()) + ((VisitKind.GRID,) if grid else ())
 
 
 class SeatDocket(Docket):

@@ -3,7 +3,7 @@
 A frozen dataclass sets each field by `object.__setattr__`, which looks the field up by its name: of a matter, of 21
 fields, that is two thirds of the time it takes to make one. Here each field goes straight into its slot, in that
 order; nothing else about the class changes. Measured: docs/adr/0022-frozen-values-made-fast.md.
-Callers: rules/, for what a round or a rebuild makes for each row.
+Callers: rules/ and store/projection.py, for what a round or a rebuild makes for each row.
 """
 
 from collections.abc import Iterator, Sequence

@@ -89,8 +89,10 @@ def _numbered(table: str, rows: Iterable[Any], values: Callable[[Any], Cells]) -
 # Reading -----------------------------------------------------------------------------------
 
 
-def _made(kind: Any, rows: Iterable[Sequence[Any]]) -> Iterator[Any]:
-    return map(_maker(kind), rows)
+def _rows(
+    connection: Connection, kind: Any, query: Select[Any], values: Mapping[str, Any] | None = None
+) -> Iterator[Any]:
+    return map(_maker(kind), connection.execute(query, values).all())
 
 
 @cache
@@ -130,7 +132,8 @@ def _enum_in(hint: Any) -> Any:
 
 def load(connection: Connection, table: str) -> Iterator[Any]:
     """Yield all rows of a table in the order of an export: by key, events by instant and position."""
-    return _made(Record.TABLES[table], connection.execute(_all_of(table)))
+    kind: Any = Record.TABLES[table]
+    return map(_maker(kind), connection.execute(_all_of(table)))
 
 
 @cache
@@ -194,7 +197,7 @@ class MicroGridsOnRecord(Mapping[str, Grid]):
         wanted = set(places)
         while wanted:
             ids = {"ids": sorted(wanted)}
-            found: list[Grid] = list(_made(Grid, connection.execute(_MICRO_GRIDS, ids).all()))
+            found: list[Grid] = list(_rows(connection, Grid, _MICRO_GRIDS, ids))
             self._known |= {grid.id: grid for grid in found}
             wanted = {grid.parent for grid in found if grid.parent} - self._known.keys()
 
@@ -231,8 +234,7 @@ def _those_having(table: str, column: str) -> Select[Any]:
 def _having(connection: Connection, table: str, column: str, values: Sequence[str]) -> Iterator[Any]:
     query = _those_having(table, column)
     for start in range(0, len(values), BATCH):
-        rows = connection.execute(query, {"wanted": values[start : start + BATCH]}).all()
-        yield from _made(Record.TABLES[table], rows)
+        yield from _rows(connection, Record.TABLES[table], query, {"wanted": values[start : start + BATCH]})
 
 
 def seats(connection: Connection, wanted: Sequence[str]) -> list[Seat]:
@@ -308,8 +310,8 @@ def _words_near(connection: Connection, prefix: str, of: Sequence[str]) -> list[
     """
     # ':' and its successor ';' bound all ids that begin with the subject's: the key's index serves them.
     first, last = min(f"{prefix}:{ident}:" for ident in of), max(f"{prefix}:{ident};" for ident in of)
-    between = {"first": first, "last": last, "most": len(of) + 1}
-    words: list[Acknowledgement] = list(_made(Acknowledgement, connection.execute(_WORDS_BETWEEN, between).all()))
+    rows = _rows(connection, Acknowledgement, _WORDS_BETWEEN, {"first": first, "last": last, "most": len(of) + 1})
+    words: list[Acknowledgement] = list(rows)
     return None if len(words) > len(of) else [word for word in words if _is_of(word.matter, prefix, frozenset(of))]
 
 
@@ -325,4 +327,4 @@ def _words_of_each(connection: Connection, prefix: str, of: Sequence[str]) -> It
             and_(target.c.matter > f"{prefix}:{ident}:", target.c.matter < f"{prefix}:{ident};")
             for ident in of[start : start + BATCH // 8]
         ]
-        yield from _made(Acknowledgement, connection.execute(select(target).where(or_(*spans))).all())
+        yield from _rows(connection, Acknowledgement, select(target).where(or_(*spans)))

@@ -26,8 +26,8 @@ def subjects_in_lots(connection: Connection, size: int, *, kept: bool = True) ->
     through all that are left each time.
     """
     for kind in sorted(TABLES):
-        options = {"yield_per": size}
-        for ids in connection.execute(_standing(kind, kept), execution_options=options).scalars().partitions():
+        found = connection.execute(_standing(kind, kept), execution_options={"yield_per": size})
+        for ids in found.scalars().partitions():
             yield [Subject(kind, ident) for ident in ids]
 
 

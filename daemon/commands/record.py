@@ -128,17 +128,17 @@ def simulate(
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Replay a record on a virtual clock, and write what would have been sent."""
+    from config.collecting import seldom_collecting
     from config.policies import load_policy
     from config.settings import load_settings
     from daemon.records import check_record
-    from replay.engine import without_collection
     from replay.simulate import run_record, summary_lines, write_run
 
     if last < first:
         fail(f"--to {last} is before --from {first}", BAD_INPUT)
     settings = load_settings()
     policy = load_policy(policy_file, assignments).model_copy(update={"start_on": first})
-    with without_collection():
+    with seldom_collecting():
         checked = check_record(path, policy=policy, settings=settings)
         if not checked.faults:
             run = run_record(checked.record, first, last, policy=policy, settings=settings)

@@ -43,6 +43,13 @@ def test_a_changed_fact_wakes_whoever_listens(ear, postgres_engine):  # noqa: F8
 def test_what_was_told_is_told_once(ear, postgres_engine):  # noqa: F811
     for _ in range(3):
         change(postgres_engine)
+        assert ear.wait(60)
+        assert not ear.wait(0.01)
+
+
+def test_several_changes_are_told_at_most_once_each(ear, postgres_engine):  # noqa: F811
+    for _ in range(3):
+        change(postgres_engine)
     assert ear.wait(60)
     later = 0  # on a busy machine they do not all come at once
     while ear.wait(1):

@@ -93,30 +93,39 @@ def test_a_schema_that_is_not_only_wider_refuses_the_version_before(engine, tmp_
 
 
 @contextmanager
-def writing(engine):
-    """Another program, which writes to the tables that are being changed, again and again; yields what failed.
-
-    It leaves the facts alone: in a fast drill the moment by which a change puts a message off is days. Facts change
-    during the upgrades of upgrade_run.py, at the speed of life.
-    """
+def again_and_again(write, pause_s=0.0):
+    """Another program, which does something with a pause between; yields what failed."""
     stopping, failed = threading.Event(), []
 
-    def write():
-        while not stopping.wait(0.05):
+    def go_on():
+        while not stopping.wait(pause_s):
             try:
-                with engine.begin() as connection:
-                    connection.execute(text("UPDATE messages SET subject = subject"))
-                    connection.execute(text("UPDATE notices SET reason = reason"))
+                write()
             except Exception as err:  # noqa: BLE001 - whatever it is, it is to be told
                 failed.append(err)
 
-    thread = threading.Thread(target=write)
+    thread = threading.Thread(target=go_on)
     thread.start()
     try:
         yield failed
     finally:
         stopping.set()
         thread.join()
+
+
+def writing(engine):
+    """Somebody who writes to the tables that are being changed.
+
+    It leaves the facts alone: in a fast drill the moment by which a change puts a message off is days. Facts change
+    during the upgrades of upgrade_run.py, at the speed of life.
+    """
+
+    def write():
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE messages SET subject = subject"))
+            connection.execute(text("UPDATE notices SET reason = reason"))
+
+    return again_and_again(write, pause_s=0.05)
 
 
 def test_a_schema_is_upgraded_and_taken_back_under_load_and_nothing_is_lost_or_doubled(engine, tmp_path):
@@ -292,28 +301,16 @@ def test_a_migration_that_others_never_let_in_says_so_and_changes_nothing(postgr
     other.join()
 
 
-@contextmanager
 def busy_office(engine):
     """Somebody who looks at the offices and writes of petitions, one transaction behind the other."""
-    stopping, failed = threading.Event(), []
 
     def write():
-        while not stopping.is_set():
-            try:
-                with engine.begin() as connection:
-                    connection.execute(text("SELECT id FROM offices")).all()
-                    stopping.wait(0.05)
-                    connection.execute(text("UPDATE petitions SET title = title"))
-            except DBAPIError as err:
-                failed.append(err)
+        with engine.begin() as connection:
+            connection.execute(text("SELECT id FROM offices")).all()
+            time.sleep(0.05)
+            connection.execute(text("UPDATE petitions SET title = title"))
 
-    office = threading.Thread(target=write)
-    office.start()
-    try:
-        yield failed
-    finally:
-        stopping.set()
-        office.join()
+    return again_and_again(write)
 
 
 def test_a_migration_is_let_in_by_an_office_that_writes_without_a_pause(postgres_engine, tmp_path):

@@ -17,10 +17,12 @@ import psutil
 import pytest
 
 from tests.campaign.chaos import Chaos, Plan
+from tests.campaign.judging import DIGEST
 from tests.campaign.mutants import hunt
 from tests.campaign.running import Outcome, campaign
 from tests.campaign.stage import ROOT, Stage
 from tests.fakes.ledger import entries
+from tests.fakes.mail import mails
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -125,24 +127,32 @@ def test_a_service_told_to_stop_ends_in_good_order_and_loses_nothing(tmp_path):
     def troubles(stage: Stage, _: Chaos) -> Iterator[None]:
         for number in (signal.SIGTERM, signal.SIGINT):
             with honcho(stage) as process:
-                yield from pause(LIVES_S)
+                yield from life(stage)
                 process.send_signal(number)
                 ends.append(ended(process))
         # As systemd does with its default: everybody is told, and honcho tells them once more.
         with honcho(stage) as process:
-            yield from pause(LIVES_S)
+            yield from life(stage)
             everybody = psutil.Process(process.pid).children(recursive=True)
             for each in everybody:
                 each.terminate()
             process.terminate()
             ends.append(ended(process))
 
-    # The digests come well before the first signal, the round in the second life: honcho kills after five seconds.
     outcome = campaign(tmp_path, replace(CALM, opens_s=3.0), troubles=troubles)
     assert_all_is_well(outcome)
     for status, said in ends:
         assert said.count("stopped (rc=0)") == 3, said
         assert status in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT), (status, said)
+
+
+def life(stage: Stage) -> Iterator[None]:
+    """Let a service live, at least until the digests are behind it: a step of seconds, and honcho kills after five."""
+    yield from pause(LIVES_S)
+    give_up = time.monotonic() + RECOVERS_S
+    while not any(DIGEST.search(mail["subject"]) for mail in mails(stage.folder / "mail.jsonl")):
+        assert time.monotonic() < give_up, "no digest left"
+        yield from pause(0.5)
 
 
 class honcho:  # noqa: N801 - reads as what is run

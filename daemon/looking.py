@@ -15,6 +15,7 @@ from actors.desks import Desks
 from config.drill import Drill, DrillClock
 from config.services import SQLITE, Services, open_services
 from daemon.processes import CLOCK, POLICY
+from daemon.saying import many
 from rules.dockets import Desk
 from rules.facts import SHANGHAI, local_day
 from rules.matters import Matter
@@ -67,6 +68,7 @@ def status_facts(connection: Connection, desks: Desks, services: Services) -> di
         "now": now.astimezone(SHANGHAI).isoformat(timespec="seconds"),
         "taken_into_use": desk.start_on.isoformat(),
         "done_up_to": _local(installation.get(connection, CURSOR)),
+        "not_reckoned": projection.count_marks(connection),
         "held": outbox.held_because(connection) is not None,
         "matters": _nested(projection.count_by_status(connection, day)),
         "notices": _nested(notices.count_by_state(connection)),
@@ -99,6 +101,8 @@ def status_lines(facts: dict[str, Any]) -> Iterator[str]:
     held = " · SENDING IS HELD (duban release)" if facts["held"] else ""
     done_to = facts["done_up_to"] or "nothing"
     yield f"{facts['now']} · taken into use {facts['taken_into_use']} · done up to {done_to}{held}"
+    if facts["not_reckoned"]:
+        yield f"{many(facts['not_reckoned'], 'change')} not reckoned yet: the clock does that (duban up, duban daemon)"
     for title in ("matters", "notices"):
         yield title
         for name, counts in facts[title].items():

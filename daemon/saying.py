@@ -32,6 +32,11 @@ def say(lines: Iterable[str], facts: Any, *, as_json: bool, err: bool = False) -
         click.echo(line, err=err)
 
 
+def many(count: int, what: str) -> str:
+    """Return how many of something there are, such as `no faults` or `1 fault`."""
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
+
+
 class Commands(click.Group):
     """The commands in the order of a day's work; what can go wrong in one becomes one clear line."""
 

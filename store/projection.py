@@ -121,6 +121,11 @@ def take_house(connection: Connection) -> bool:
     return connection.execute(_TAKE_HOUSE).first() is not None
 
 
+def count_marks(connection: Connection) -> int:
+    """Return how many marks there are of what has changed and is not reckoned yet."""
+    return connection.scalar(select(func.count()).select_from(stale)) or 0
+
+
 def mark_all_stale(connection: Connection) -> None:
     """Have every subject reckoned anew."""
     upsert(connection, stale, [{"kind": HOUSE, "id": "", "mark": 1}])

@@ -5,8 +5,7 @@ Caller: daemon/cli.
 
 import click
 
-from daemon.commands.options import many
-from daemon.saying import BAD_INPUT, fail
+from daemon.saying import BAD_INPUT, fail, many
 
 
 @click.command()

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import click
 
-from daemon.commands.options import INSTANT, as_json_option, limit_option, many, one_more, shown
-from daemon.saying import BAD_INPUT, FINDING, fail, say
+from daemon.commands.options import INSTANT, as_json_option, limit_option, one_more, shown
+from daemon.saying import BAD_INPUT, FINDING, fail, many, say
 
 
 @click.command()
@@ -103,7 +103,7 @@ def matters(  # noqa: PLR0913, PLR0917
     from daemon.looking import looking, matter_facts, matter_line, next_rungs
     from daemon.rebuilding import rebuild_matters
     from rules.facts import local_day
-    from store.projection import list_matters
+    from store.projection import is_empty, list_matters
 
     if only_check and not rebuild:
         fail("--check goes with --rebuild", BAD_INPUT)
@@ -117,6 +117,11 @@ def matters(  # noqa: PLR0913, PLR0917
             found = list_matters(
                 connection, local_day(now), statuses=statuses, town=town, kind=kind, subject=subject, limit=most
             )
+            if not found and is_empty(connection):
+                click.echo(
+                    "nothing is reckoned yet: the clock does that (duban up, duban daemon), or duban matters --rebuild",
+                    err=True,
+                )
             found = shown(found, limit, as_json=as_json)
             coming = next_rungs(connection, desks.of(connection), [one.matter for one in found], now)
     if not rebuild:

@@ -49,8 +49,3 @@ def shown(rows: list[Row], limit: int | None, *, as_json: bool) -> list[Row]:
         return rows
     click.echo(f"the first {FOR_PEOPLE}; there are more: see --limit, or --json for all", err=True)
     return rows[:FOR_PEOPLE]
-
-
-def many(count: int, what: str) -> str:
-    """Return how many of something there are, such as `no faults` or `1 fault`."""
-    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

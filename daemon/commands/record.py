@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
-from daemon.commands.options import DAY, as_json_option, many, record_path
-from daemon.saying import BAD_INPUT, fail, say
+from daemon.commands.options import DAY, as_json_option, record_path
+from daemon.saying import BAD_INPUT, fail, many, say
 
 #: `--skip-bad` without a folder
 BESIDE: Final = Path("-")

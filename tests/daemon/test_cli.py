@@ -416,6 +416,21 @@ def test_status_counts_what_there_is(duban, run_to):
     assert "桃源镇人大主席团" in said
 
 
+def test_after_an_import_it_is_said_that_nothing_is_reckoned_before_the_clock_runs(duban, imported):
+    assert duban("status", "--json").facts["not_reckoned"] > 0
+    assert "not reckoned yet: the clock does that" in duban("status").out
+    told = duban("matters", "--json")
+    assert (told.status, told.facts) == (0, [])
+    assert one_line(told.err).startswith("nothing is reckoned yet")
+
+
+def test_it_is_not_said_where_all_is_reckoned(duban, run_to):
+    run_to("2026-03-20T12:00:00+08:00")
+    assert duban("status", "--json").facts["not_reckoned"] == 0
+    assert "not reckoned" not in duban("status").out
+    assert duban("matters", "--status", "late").err == ""
+
+
 def test_notices_are_listed_the_newest_first_and_can_be_chosen(duban, run_to):
     run_to("2026-03-20T12:00:00+08:00")
     facts = duban("notices", "--json").facts

@@ -30,6 +30,7 @@ TOLERANCE_S: Final = 3.0
 PATIENCE_S: Final = 60.0
 
 LABEL: Final = re.compile(r"群众意见(P\d+)号")
+REGISTERED: Final = re.compile(r"群众意见(P\d+)号已登记")
 ITEMS: Final = re.compile(r"等(\d+)项$")
 OTHERS: Final = re.compile(r"另有(\d+)项待办")
 DIGEST: Final = re.compile(r"督办[日周月]报")
@@ -159,11 +160,18 @@ class _Judge:
             if len(found) > 1:
                 self.verdict.twice.append(f"SMS to {key[0]}, {len(found)} times: {key[1]}")
         uncalled = (key for key in told if key not in expected and key[0] not in self.capped)
-        self.verdict.uncalled += [f"SMS to {number}: {words}" for number, words in uncalled]
+        self.verdict.uncalled += [
+            f"SMS to {to}: {words}" for to, words in uncalled if not self._is_of_correction(words)
+        ]
         for key, notices in expected.items():
             if key[0] not in self.capped and key[0] not in self.refused:
                 self._judge_one(key, notices, told.get(key, []))
         self._judge_cap()
+
+    def _is_of_correction(self, words: str) -> bool:
+        """Say whether it asks to assign an opinion that, while an entry was taken back, was not assigned."""
+        registered = REGISTERED.search(words)
+        return registered is not None and registered[1] in self.case.corrected
 
     def _judge_one(self, key: Key, notices: list[Sent], found: list[Entry]) -> None:
         opened, closed = self._span(notices[0])

@@ -148,7 +148,7 @@ class _Press:
 
     def _report(self, month: str) -> bytes:
         if month not in self._reports:
-            from templates.report_xlsx import as_xlsx  # noqa: PLC0415 - openpyxl, likewise in digest_sheets.py
+            from templates.report_xlsx import as_xlsx  # noqa: PLC0415 - XlsxWriter, likewise in digest_sheets.py
 
             report = report_on(self.connection, self.desk, month_of(month), self.at)
             self._reports[month] = as_xlsx(view_of(report, self.desk.house, self._settings.office_name))

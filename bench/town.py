@@ -46,7 +46,7 @@ class SetClock:
 
 
 class DurablePostgres(Postgres):
-    """PostgreSQL as one runs it: a commit is on the disk."""
+    """PostgreSQL as one runs it for very many rows: a commit is on the disk, the log has room between checkpoints."""
 
     def command(self) -> list[str]:
         off = {"fsync=off": "fsync=on", "synchronous_commit=off": "synchronous_commit=on"}
@@ -57,6 +57,8 @@ class DurablePostgres(Postgres):
             "shared_buffers=512MB",
             "-c",
             "work_mem=64MB",
+            "-c",
+            "max_wal_size=8GB",
         ]
 
 

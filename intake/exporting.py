@@ -8,25 +8,22 @@ Source: INTERFACES "The record". Callers: `duban export`, demo data, tests.
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from openpyxl import Workbook
-from openpyxl.cell import Cell, WriteOnlyCell
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from sqlalchemy import Connection
 
 from intake.columns import TABLES, Column, Table
 from intake.values import Count, Day, Instant, Language
 from rules.facts import SHANGHAI, Record, Row
 from store import facts
-from templates.texts import LOOKS_LIKE_CODE, inert
+from templates.texts import inert
+from templates.workbooks import Value, new_book
 
 #: since then the clocks of Shanghai have not been changed: a local time says which instant it is
 STEADY_SINCE: Final = 1992
 MILLISECOND: Final = 1_000  #: microseconds; a spreadsheet keeps no less
-#: and what openpyxl takes for a formula's error
-LOOKS_LIKE_MORE: Final = (*LOOKS_LIKE_CODE, "#")
 
 
 def export_record(connection: Connection, folder: Path, language: Language = "en") -> None:
@@ -43,15 +40,16 @@ def write_record(record: Record, folder: Path, language: Language = "en") -> Non
 
 def write_workbook(record: Record, path: Path, language: Language = "en") -> None:
     """Write a record as a workbook with a sheet for each table."""
-    book = Workbook(write_only=True)
-    for table in TABLES.values():
-        sheet = book.create_sheet(table.name if language == "en" else table.chinese)
-        assert isinstance(sheet, WriteOnlyWorksheet)  # noqa: S101 - what write_only makes
-        sheet.append(_headings(table, language))
-        for row in getattr(record, table.name):
-            sheet.append([_cell(sheet, column, getattr(row, column.field), language) for column in table.columns])
     path.parent.mkdir(parents=True, exist_ok=True)
-    book.save(path)
+    with new_book(path) as book:
+        for table in TABLES.values():
+            sheet = book.sheet(table.name if language == "en" else table.chinese)
+            book.fill(sheet, chain([_headings(table, language)], _values(table, record, language)))
+
+
+def _values(table: Table, record: Record, language: Language) -> Iterator[list[Value]]:
+    for row in getattr(record, table.name):
+        yield [_value(column, getattr(row, column.field), language) for column in table.columns]
 
 
 def _headings(table: Table, language: Language) -> list[str]:
@@ -83,27 +81,12 @@ def written(column: Column, value: object, language: Language = "en") -> str:
     return column.cell.write(value, language)
 
 
-def _cell(sheet: WriteOnlyWorksheet, column: Column, value: object, language: Language) -> object:
+def _value(column: Column, value: object, language: Language) -> Value:
     """Return a value as a spreadsheet holds it best: dates and numbers as such, all else as text."""
     if isinstance(value, datetime) and isinstance(column.cell, Instant):
         local = value.astimezone(SHANGHAI)
         if local.year >= STEADY_SINCE and not local.microsecond % MILLISECOND:
-            return _dated(sheet, local.replace(tzinfo=None), "yyyy-mm-dd hh:mm:ss")
-    elif isinstance(value, date) and isinstance(column.cell, Day):
-        return _dated(sheet, value, "yyyy-mm-dd")
-    elif isinstance(column.cell, Count):
+            return local.replace(tzinfo=None)
+    elif isinstance(value, (int, date)) and isinstance(column.cell, (Count, Day)):
         return value
-    text = written(column, value, language)
-    if not text.startswith(LOOKS_LIKE_MORE):
-        return text or None
-    cell: Cell = WriteOnlyCell(sheet, value=text)
-    cell.data_type = "s"
-    cell.quotePrefix = True  # it stays a text when somebody edits it
-    return cell
-
-
-def _dated(sheet: WriteOnlyWorksheet, value: datetime | date, number_format: str) -> Cell:
-    cell: Cell = WriteOnlyCell(sheet)
-    cell.value = value
-    cell.number_format = number_format
-    return cell
+    return written(column, value, language)

@@ -1,84 +1,70 @@
 """How does a report look as a workbook?
 
 A sheet a table: numbers are numbers, names are texts whatever they begin with, charts are the program's own.
-Caller: daemon/reporting.py.
+Callers: daemon/reporting.py, digest_sheets.py, the console.
 """
 
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
-from openpyxl import Workbook
-from openpyxl.cell import Cell as SheetCell
-from openpyxl.chart import BarChart, Reference
-from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.properties import PageSetupProperties
-from openpyxl.worksheet.worksheet import Worksheet
+from xlsxwriter.worksheet import Worksheet
 
-from templates.reports import Cell, Column, Form, ReportTable, ReportView
-from templates.texts import LOOKS_LIKE_CODE
+from templates.reports import Column, Form, ReportTable, ReportView
+from templates.workbooks import Book, new_book
 
 FORMATS: Final = {Form.WORDS: "@", Form.COUNT: "#,##0", Form.RATE: "0.0%"}
-HEAD: Final = PatternFill("solid", fgColor="DCE6F1")
-BOLD: Final = Font(bold=True)
-TOP: Final = Border(top=Side(style="thin"))
+HEAD: Final = {"bold": True, "bg_color": "#DCE6F1", "text_wrap": True, "valign": "vcenter"}
+TOTAL: Final = {"bold": True, "top": 1}
+A4: Final = 9
+COVER_WIDTH: Final = 100
 MOST_WIDTH: Final = 60
-CHART_WIDTH_CM: Final = 18
-ROW_CM: Final = 0.7
+CHART_WIDTH: Final = 680  #: pixels
+ROW_HEIGHT: Final = 26
+LEAST_HEIGHT: Final = 227
 
 
 def as_xlsx(view: ReportView) -> bytes:
     """Return the report as an XLSX workbook."""
-    book = Workbook()
-    cover = book.active
-    assert isinstance(cover, Worksheet)  # noqa: S101 - a new workbook has one sheet
-    _cover(cover, view)
-    for table in view.tables:
-        _sheet(book.create_sheet(table.sheet), table)
-    for sheet in book.worksheets:
-        _print_on_a4(sheet)
     file = BytesIO()
-    book.save(file)
+    with new_book(file) as book:
+        _cover(book, view)
+        for table in view.tables:
+            _sheet(book, table)
     return file.getvalue()
 
 
-def _cover(sheet: Worksheet, view: ReportView) -> None:
-    sheet.title = "说明"
-    lines = [view.title, f"{view.period}　{view.as_of}。", view.lead]
+def _cover(book: Book, view: ReportView) -> None:
+    sheet = _on_a4(book.sheet("说明"))
+    sheet.set_column(0, 0, COVER_WIDTH)
+    lines = [view.period + "　" + view.as_of + "。", view.lead]
     notes = [f"{table.sheet}：{table.note}" for table in view.tables if table.note]
+    looks = {"text_wrap": True, "valign": "top"}
+    book.put(sheet, 0, 0, view.title, bold=True, font_size=16, **looks)
     for i, line in enumerate([*lines, *notes], 1):
-        cell = _put(sheet, i, 1, line)
-        cell.alignment = Alignment(wrap_text=True, vertical="top")
-    sheet["A1"].font = Font(bold=True, size=16)
-    sheet.column_dimensions["A"].width = 100
+        book.put(sheet, i, 0, line, **looks)
 
 
-def _sheet(sheet: Worksheet, table: ReportTable) -> None:
-    for i, column in enumerate(table.columns, 1):
-        head = _put(sheet, 1, i, column.name)
-        head.font, head.fill = BOLD, HEAD
-        head.alignment = Alignment(wrap_text=True, vertical="center", horizontal=_side(column))
-        sheet.column_dimensions[get_column_letter(i)].width = _width(table, i - 1)
-    for number, row in enumerate(table.every_row, 2):
-        for i, (value, column) in enumerate(zip(row, table.columns, strict=True), 1):
-            cell = _put(sheet, number, i, value)
-            cell.number_format = FORMATS[column.form]
-            cell.alignment = Alignment(horizontal=_side(column), wrap_text=column.form is Form.WORDS)
-            if row is table.total:
-                cell.font, cell.border = BOLD, TOP
-    sheet.freeze_panes = "B2"
+def _sheet(book: Book, table: ReportTable) -> None:
+    sheet = _on_a4(book.sheet(table.sheet))
+    for i, column in enumerate(table.columns):
+        book.put(sheet, 0, i, column.name, align=_side(column), **HEAD)
+        sheet.set_column(i, i, _width(table, i))
+    looks = [_look(column) for column in table.columns]
+    for number, row in enumerate(table.every_row, 1):
+        last = TOTAL if row is table.total else {}
+        for i, (value, look) in enumerate(zip(row, looks, strict=True)):
+            book.put(sheet, number, i, value, **look, **last)
+    sheet.freeze_panes(1, 1)
     if table.bars:
-        _chart(sheet, table)
+        _chart(book, sheet, table)
 
 
-def _put(sheet: Worksheet, row: int, column: int, value: Cell) -> SheetCell:
-    """Write a cell; a text stays a text, also one that begins like a formula, and when somebody edits it."""
-    cell = sheet.cell(row, column, value)
-    assert isinstance(cell, SheetCell)  # noqa: S101 - nothing is merged
-    if isinstance(value, str):
-        cell.data_type = "s"
-        cell.quotePrefix = value.startswith(LOOKS_LIKE_CODE)
-    return cell
+def _look(column: Column) -> dict[str, Any]:
+    return {
+        "num_format": FORMATS[column.form],
+        "align": _side(column),
+        "text_wrap": column.form is Form.WORDS,
+    }
 
 
 def _side(column: Column) -> str:
@@ -96,26 +82,28 @@ def _span(text: str) -> int:
     return sum(1 if c.isascii() else 2 for c in text)
 
 
-def _chart(sheet: Worksheet, table: ReportTable) -> None:
-    column = (table.charted or 0) + 1
-    last = len(table.rows) + 1
-    chart = BarChart()
-    chart.type = "bar"
-    chart.title = f"{table.title}：{table.columns[column - 1].name}"
-    chart.add_data(Reference(sheet, min_col=column, min_row=1, max_row=last), titles_from_data=True)
-    chart.set_categories(Reference(sheet, min_col=1, min_row=2, max_row=last))
-    chart.legend = None
-    chart.x_axis.scaling.orientation = "maxMin"  # the first row on top, as in the table
-    chart.x_axis.delete = chart.y_axis.delete = False
-    chart.y_axis.numFmt = FORMATS[table.columns[column - 1].form]
-    chart.y_axis.scaling.min = 0
-    chart.width, chart.height = CHART_WIDTH_CM, max(len(table.rows) * ROW_CM + 3, 6)
-    sheet.add_chart(chart, f"A{len(table.every_row) + 4}")
+def _chart(book: Book, sheet: Worksheet, table: ReportTable) -> None:
+    column = table.charted or 0
+    last = len(table.rows)
+    chart = book.book.add_chart({"type": "bar"})
+    chart.add_series(
+        {
+            "name": [table.sheet, 0, column],
+            "categories": [table.sheet, 1, 0, last, 0],
+            "values": [table.sheet, 1, column, last, column],
+        }
+    )
+    chart.set_title({"name": f"{table.title}：{table.columns[column].name}"})
+    chart.set_legend({"none": True})
+    chart.set_y_axis({"reverse": True})  # of a bar chart the names: the first row on top, as in the table
+    chart.set_x_axis({"num_format": FORMATS[table.columns[column].form], "min": 0})
+    chart.set_size({"width": CHART_WIDTH, "height": max(last * ROW_HEIGHT + ROW_HEIGHT * 4, LEAST_HEIGHT)})
+    sheet.insert_chart(len(table.every_row) + 3, 0, chart)
 
 
-def _print_on_a4(sheet: Worksheet) -> None:
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
-    sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    sheet.print_title_rows = "1:1"
+def _on_a4(sheet: Worksheet) -> Worksheet:
+    sheet.set_paper(A4)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+    return sheet

@@ -6,7 +6,7 @@ import sys
 from tests.replay.test_cases import FOLDER
 
 #: libraries of a database, a broker, gateways, workbooks, a progress bar: half a second of loading in all
-UNUSED = ("dramatiq", "openpyxl", "redis", "rich", "smtplib", "sqlalchemy", "twilio")
+UNUSED = ("dramatiq", "openpyxl", "redis", "rich", "smtplib", "sqlalchemy", "twilio", "xlsxwriter")
 SIMULATE = f"""
 import sys
 from daemon.cli import main

@@ -187,8 +187,8 @@ def test_charts_are_the_program_s_own_and_draw_the_rows_without_the_total():
     charts = {sheet.title: sheet._charts for sheet in book.worksheets}
     assert [len(charts[name]) for name in ("总体情况", "631按级别", "缺口清单")] == [1, 1, 0]
     series = charts["总体情况"][0].series[0]
-    assert series.val.numRef.f == "'总体情况'!$B$2:$B$3"
-    assert series.cat.numRef.f == "'总体情况'!$A$2:$A$3"
+    assert series.val.numRef.f == "总体情况!$B$2:$B$3"
+    assert series.cat.strRef.f == "总体情况!$A$2:$A$3"
 
 
 @pytest.mark.parametrize("name", [FORMULA, "=1+1", "+8613800000000", "-1", "@SUM(A1)", "\t=1"])

@@ -104,7 +104,7 @@ def _virtual(world: World) -> Iterator[None]:
 
 
 def _plain(*content: object) -> bytes:
-    """Stand for a workbook: what it would hold, without the work of openpyxl."""
+    """Stand for a workbook: what it would hold, without the work of making one."""
     return repr(content).encode()
 
 

@@ -8,16 +8,15 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any, Final, TypeVar
+from itertools import chain
+from typing import Final, TypeVar
 
-from openpyxl import Workbook
-from openpyxl.cell import Cell, WriteOnlyCell
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from starlette.requests import Request
 from starlette.responses import Response
 
 from store.views.paging import Slice
-from templates.texts import LOOKS_LIKE_CODE, inert
+from templates.texts import inert
+from templates.workbooks import Value, new_book
 from web.pages.frame import asked, asked_page, moment
 
 T = TypeVar("T")
@@ -72,23 +71,10 @@ def _csv(headings: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes:
     return file.getvalue().encode("utf-8-sig")
 
 
-def _xlsx(name: str, headings: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes:
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(name)
-    assert isinstance(sheet, WriteOnlyWorksheet)  # noqa: S101 - what write_only makes
-    sheet.freeze_panes = "A2"
-    sheet.append(headings)
-    for line in lines:
-        sheet.append([_cell(sheet, value) for value in line])
+def _xlsx(name: str, headings: Sequence[str], lines: Iterable[Sequence[Value]]) -> bytes:
     file = io.BytesIO()
-    book.save(file)
+    with new_book(file, row_by_row=True) as book:
+        sheet = book.sheet(name)
+        sheet.freeze_panes(1, 0)
+        book.fill(sheet, chain([headings], lines))
     return file.getvalue()
-
-
-def _cell(sheet: WriteOnlyWorksheet, value: object) -> Any:
-    if not isinstance(value, str):
-        return value
-    cell: Cell = WriteOnlyCell(sheet, value=value[:32_767])
-    cell.data_type = "s"
-    cell.quotePrefix = value.startswith(LOOKS_LIKE_CODE)
-    return cell

@@ -88,7 +88,7 @@ def one(request: Request) -> Response:
     headers = {} if form == "html" else {"Content-Disposition": f'attachment; filename="report-{period.label}.{form}"'}
     match form:
         case "xlsx":
-            from templates.report_xlsx import as_xlsx  # noqa: PLC0415 - openpyxl, likewise in digest_sheets.py
+            from templates.report_xlsx import as_xlsx  # noqa: PLC0415 - XlsxWriter, likewise in digest_sheets.py
 
             return Response(as_xlsx(made.view), media_type=TYPES["xlsx"], headers=headers)
         case "pdf":

@@ -17,6 +17,16 @@ from bench.results import Row
 from replay.charts import COLOURS
 
 DECADE: Final = 10.0
+BAR: Final = 0.27  #: of the room between two rows, with a gap
+#: what the size of a row counts
+SIZES: Final = {
+    "P1": "open matters",
+    "P2": "notices due",
+    "P4": "percentile",
+    "P5": "notices sent",
+    "P7": "times Heshan's size",
+    "P8": "rows",
+}
 # The same figures make the same file.
 mpl.rcParams["svg.hashsalt"] = "duban"
 
@@ -33,6 +43,7 @@ def _file(rows: list[Row], title: str, folder: Path) -> Path:
     on_lines = [row for row in rows if row.series and row.size is not None]
     if on_lines:
         _lines(axes, on_lines)
+        axes.set_xlabel(SIZES.get(rows[0].dimension, "size"))
         axes.set_ylabel(rows[0].unit)
     else:
         _bars(axes, rows)
@@ -63,15 +74,21 @@ def _bars(axes: Any, rows: list[Row]) -> None:
         ("yardstick", lambda row: row.value / row.ratio if row.ratio else None),
         ("peer", lambda row: row.peer),
     )
-    for place, (colour, (name, of)) in enumerate(zip(COLOURS, kinds, strict=False)):
-        found = [(number + 0.27 * place, value) for number, row in enumerate(rows) if (value := of(row)) is not None]
-        if found:
-            axes.barh([at for at, _ in found], [value for _, value in found], 0.25, color=colour, label=name)
+    shown = [(name, of) for name, of in kinds if any(of(row) is not None for row in rows)]
+    middle = (len(shown) - 1) / 2
+    for place, (colour, (name, of)) in enumerate(zip(COLOURS, shown, strict=False)):
+        found = [
+            (number + BAR * (place - middle), value)
+            for number, row in enumerate(rows)
+            if (value := of(row)) is not None
+        ]
+        axes.barh([at for at, _ in found], [value for _, value in found], BAR - 0.02, color=colour, label=name)
+    reach = BAR * (middle + 0.6)
     for number, row in enumerate(rows):
         for limit in (row.goal.at_most, row.goal.at_least):
             if limit is not None:
-                axes.plot([limit, limit], [number - 0.2, number + 0.75], "--", color="black", linewidth=0.8)
-    axes.set_yticks([number + 0.27 for number in range(len(rows))], [row.what for row in rows])
+                axes.plot([limit, limit], [number - reach, number + reach], "--", color="black", linewidth=0.8)
+    axes.set_yticks(range(len(rows)), [row.what for row in rows])
     axes.invert_yaxis()
 
 

@@ -29,13 +29,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from store.copied import as_lines, copy_in
+from store.copied import as_lines, copy_in, copy_new
 from store.many import as_array
 from store.types import UtcDateTime, Words
 
 #: rows in one statement
 LOT: Final = 5_000
-#: in so many rows PostgreSQL is given a cell once that is the same in all of them: it need not read it for each
+#: so many rows are worth a COPY; in an update PostgreSQL is given a cell once that is the same in all of them
 MANY: Final = 100
 #: stands in a statement of PostgreSQL's where the rows of the lot come in
 ROWS: Final = "{rows}"
@@ -59,6 +59,7 @@ class Copied(NamedTuple):
 
     names: Sequence[str]
     lines: str
+    may_be_there: bool  #: whether some of the keys may be: those rows are left out
 
 
 class Written:
@@ -78,7 +79,8 @@ def write_all(connection: Connection, statements: Iterable[tuple[str, Any]]) -> 
     """Write what has been kept."""
     for statement, parameters in statements:
         if isinstance(parameters, Copied):
-            copy_in(connection, statement, *parameters)
+            put = copy_new if parameters.may_be_there else copy_in
+            put(connection, statement, parameters.names, parameters.lines)
         else:
             connection.exec_driver_sql(statement, parameters)
 
@@ -95,7 +97,9 @@ TYPES: Final = (
 
 def insert_lot(writer: Writer, table: Table, rows: Rows) -> None:
     """Insert the rows whose key is not there yet."""
-    if rows:
+    if len(rows) >= MANY and writer.dialect.name != "sqlite":
+        _copy(writer, table, _by_column(rows), may_be_there=True)
+    elif rows:
         statement = _inserting(table, tuple(rows[0]), writer.dialect.name)
         _run(writer, f"{statement} ON CONFLICT DO NOTHING", table, _by_column(rows))
 
@@ -107,8 +111,18 @@ def fill_lot(written: Written, table: Table, columns: Columns) -> None:
     if written.dialect.name == "sqlite":
         _run(written, _inserting(table, tuple(columns), "sqlite"), table, columns)
     else:
-        cells = (_processed(table, name, column, written.dialect) for name, column in columns.items())
-        written.exec_driver_sql(table.name, Copied(tuple(columns), as_lines(cells)))
+        _copy(written, table, columns, may_be_there=False)
+
+
+def _copy(writer: Writer, table: Table, columns: Columns, *, may_be_there: bool) -> None:
+    others, fixed = _parted(columns)
+    cells = (_processed(table, name, columns[name], writer.dialect) for name in others)
+    same = [_processed(table, name, columns[name][:1], writer.dialect)[0] for name in fixed]
+    copied = Copied((*others, *fixed), as_lines(cells, same), may_be_there)
+    if isinstance(writer, Connection):
+        write_all(writer, [(table.name, copied)])
+    else:
+        writer.exec_driver_sql(table.name, copied)
 
 
 def upsert_lot(writer: Writer, table: Table, columns: Columns) -> None:
@@ -206,11 +220,16 @@ def _run(writer: Writer, statement: str, table: Table, columns: Columns) -> None
 
 def _of_arrays(statement: str, table: Table, columns: Columns) -> tuple[str, tuple[str | None, ...]]:
     """Return a statement for these columns, and its parameters."""
-    _, *others = columns  # one array there must be
-    fixed = tuple(name for name in others if _is_fixed(columns[name]))
-    names = tuple(name for name in columns if name not in fixed)
+    names, fixed = _parted(columns)
     once = (None if columns[name][0] is None else str(columns[name][0]) for name in fixed)
     return statement.replace(ROWS, _lot(table, names, fixed)), (*once, *(as_array(columns[name]) for name in names))
+
+
+def _parted(columns: Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the columns whose cells differ, one at least, and of those whose cells are all the same."""
+    _, *others = columns
+    fixed = tuple(name for name in others if _is_fixed(columns[name]))
+    return tuple(name for name in columns if name not in fixed), fixed
 
 
 def _is_fixed(cells: Sequence[Any]) -> bool:

@@ -13,6 +13,7 @@ from store.facts import Tally
 from store.lots import insert_lot
 from store.many import is_one_of
 from store.schema import findings
+from store.schema_service import attempts
 from store.turns import beside
 from tests.store.rows import FULL, SPARE
 from tests.store.saving import save
@@ -78,6 +79,32 @@ def test_texts_of_a_lot_arrive_and_are_found_whatever_is_in_them(engine):
         assert set(connection.execute(query, {"words": ODD})) == {(word, word, word or None) for word in ODD}
         assert len(connection.execute(query, {"words": ODD[-1:]}).all()) == 1
         assert connection.execute(query, {"words": []}).all() == []
+
+
+MANY = [{"at": NOW, "kind": "k", "subject": f"{word}{n}", "text": word} for n in range(20) for word in ODD]
+
+
+@pytest.mark.parametrize("there", [[], MANY[3:5], MANY], ids=["none", "some", "all"])
+@pytest.mark.parametrize("twice", [[], MANY[:1]], ids=["each once", "one twice"])
+def test_of_many_rows_those_whose_key_is_there_stay_as_they_are(engine, there, twice):
+    before = [row | {"text": "before"} for row in there]
+    with engine.begin() as connection:
+        insert_lot(connection, findings, before)
+        insert_lot(connection, findings, [*MANY, *twice])
+    expected = {row["subject"]: row["text"] for row in [*MANY, *before]}
+    with engine.begin() as connection:
+        insert_lot(connection, findings, MANY)
+        kept = connection.execute(select(findings.c.subject, findings.c.text)).all()
+    assert sorted(kept) == sorted(expected.items())
+
+
+def test_many_rows_that_refer_to_nothing_are_refused_and_the_transaction_may_go_on(engine):
+    rows = [{"id": f"a{n}", "message": -1, "at": NOW, "gateway": "sandbox"} for n in range(len(MANY))]
+    with engine.begin() as connection:
+        insert_lot(connection, findings, MANY)
+        with pytest.raises(IntegrityError), connection.begin_nested():
+            insert_lot(connection, attempts, rows)
+        assert len(connection.execute(select(findings.c.subject)).all()) == len(MANY)
 
 
 def test_what_fails_beside_is_told_and_what_it_brings_is_lent(engine):

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import delete
 
 from bench.measuring import Measured, duban, measure, python, show
-from bench.town import database
+from bench.town import database, tidy_up
 from rules.facts import SHANGHAI, Contact, Deputy, Grid, Leave, Office, Row, Seat, Visit
 from store import facts, installation
 from store.ahead import CURSOR
@@ -70,9 +70,7 @@ def fill(url: str, seats: int) -> None:
             facts.upsert(connection, table, rows)
     with engine.begin() as connection:
         connection.execute(delete(stale))
-    if engine.dialect.name == "postgresql":
-        with engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM ANALYZE")
+    tidy_up(engine)
     engine.dispose()
 
 

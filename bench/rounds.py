@@ -20,7 +20,7 @@ from actors.steps import Plan, take_step
 from bench.looks import NAMES
 from bench.measuring import ROOT, forget_peak, peak_mb, python
 from bench.results import NO_GOAL, Goal, Row
-from bench.town import ROUND, database, fill, open_town
+from bench.town import ROUND, database, fill, open_town, tidy_up
 from config.services import Services
 from daemon.logs import log_plainly
 from rules.facts import local_day
@@ -72,6 +72,7 @@ def _fill(url: str, due: int) -> dict[str, float]:
     """Have as many reminders due in the round."""
     services = open_town(url)
     fill(services, due, departments=min(due, 1_000))
+    tidy_up(services.engine)
     services.engine.dispose()
     return {}
 

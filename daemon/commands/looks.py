@@ -5,11 +5,15 @@ Caller: daemon/cli.
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
+from typing import Final
 
 import click
 
 from daemon.commands.options import INSTANT, as_json_option, limit_option, one_more, shown
 from daemon.saying import BAD_INPUT, FINDING, fail, many, say
+
+AT_ONCE: Final = 1_000  #: lines printed together: to print each costs as much as to write its matter
 
 
 @click.command()
@@ -135,15 +139,15 @@ def matters(  # noqa: PLR0913, PLR0917
 
 
 def _tell_differences(lines: Iterable[str], *, as_json: bool) -> int:
-    """Print each line as it is found, for there may be millions; return how many there were."""
+    """Print the lines as they are found, for there may be millions; return how many there were."""
     if as_json:
         found = list(lines)
         say((), found, as_json=True)
         return len(found)
-    count = 0
-    for line in lines:
-        click.echo(line)
-        count += 1
+    count, remaining = 0, iter(lines)
+    while some := list(islice(remaining, AT_ONCE)):
+        click.echo("\n".join(some))
+        count += len(some)
     return count
 
 

@@ -8,6 +8,7 @@ Source: INTERFACES "The record". Callers: `duban export`, demo data, tests.
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -40,11 +41,13 @@ def write_record(record: Record, folder: Path, language: Language = "en") -> Non
 
 def write_workbook(record: Record, path: Path, language: Language = "en") -> None:
     """Write a record as a workbook with a sheet for each table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with new_book(path) as book:
+    file = BytesIO()
+    with new_book(file) as book:
         for table in TABLES.values():
             sheet = book.sheet(table.name if language == "en" else table.chinese)
             book.fill(sheet, chain([_headings(table, language)], _values(table, record, language)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(file.getvalue())
 
 
 def _values(table: Table, record: Record, language: Language) -> Iterator[list[Value]]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Final
 
 from xlsxwriter import Workbook
@@ -66,7 +65,7 @@ class Book:
 
 
 @contextmanager
-def new_book(file: BytesIO | Path, *, row_by_row: bool = False) -> Iterator[Book]:
+def new_book(file: BytesIO, *, row_by_row: bool = False) -> Iterator[Book]:
     """Write a workbook; with `row_by_row` no row stays in memory, and each must come after the one before."""
     with Workbook(file, {"constant_memory": row_by_row, "in_memory": not row_by_row}) as book:
         yield Book(book)

@@ -56,6 +56,16 @@ def rows(house, table):
         return list(facts.load(connection, table))
 
 
+@pytest.mark.parametrize("wrong", [0, 86400, "0", "0.0", "20260302", "2026-03-02T00:00:00", "2026-3-2", True])
+def test_a_day_that_is_not_written_as_one_is_refused_and_nothing_is_recorded(writer, house, wrong):
+    before = rows(house, "visits")
+    answer = writer.post("/visits", VISIT | {"date": wrong})
+    assert answer.status_code == 422
+    assert "want a day such as 2026-03-31" in answer.text
+    assert rows(house, "visits") == before
+    assert writer.get("/matters", due_to=wrong).status_code == 422
+
+
 def test_a_filter_that_is_given_twice_is_refused(writer):
     answer = writer.client.get("/matters?town=T1&town=T2")
     assert (answer.status_code, answer.json()["detail"]) == (422, "given more than once: town")

@@ -4,10 +4,11 @@ Names are those of the record (INTERFACES "The record"); the models make the Ope
 means to other rows is checked by intake.commands, as in an import. Callers: web/api.
 """
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from rules.facts import PetitionEventKind, PetitionLevel, ProjectEventKind, Result, VisitForm, VisitKind
 from rules.matters import MatterKind, Status
@@ -18,8 +19,17 @@ MatterId = Annotated[str, StringConstraints(min_length=1, max_length=200, patter
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ONE_LINE)]
 Words = Annotated[str, StringConstraints(max_length=5000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+def _as_written(value: object) -> object:
+    """Let only a day as the record writes it pass: pydantic would take a number for seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII)):
+        return value
+    raise ValueError("want a day such as 2026-03-31")
+
+
 #: a name of its own: in a model a field `date` hides the type
-Day = date
+Day = Annotated[date, BeforeValidator(_as_written)]
 Seq = Annotated[int, Field(ge=0, le=1_000_000)]
 
 

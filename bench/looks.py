@@ -18,7 +18,7 @@ from actors.desks import Desks
 from actors.steps import next_instant, plan_next
 from bench import beside
 from bench.results import Goal, Row
-from bench.town import database, fill, open_town
+from bench.town import database, fill, open_town, tidy_up
 from config.services import Services
 from daemon.logs import log_plainly
 from store.ahead import look_ahead
@@ -91,8 +91,8 @@ def _copy(connection: Connection, count: int) -> None:
 def _settle(services: Services) -> None:
     """Let the database do what it would otherwise do beside the looks."""
     if services.engine.dialect.name == "postgresql":
+        tidy_up(services.engine)
         with services.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM ANALYZE matters"))
             connection.execute(text("CHECKPOINT"))
 
 

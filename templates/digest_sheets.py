@@ -15,7 +15,7 @@ COUNTS = (Column("即将到期"), Column("逾期"))
 
 def digest_workbook(view: DigestView, overdue: Sequence[DigestLine], office_name: str) -> bytes:
     """Return the workbook of one digest."""
-    from templates.report_xlsx import as_xlsx  # noqa: PLC0415 - XlsxWriter: MB that a process without digests does without
+    from templates.report_xlsx import as_xlsx  # noqa: PLC0415 - XlsxWriter: 10 MB, only where digests are made
 
     title = terms.DIGESTS[view.kind]
     return as_xlsx(

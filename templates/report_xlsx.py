@@ -36,7 +36,7 @@ def as_xlsx(view: ReportView) -> bytes:
 def _cover(book: Book, view: ReportView) -> None:
     sheet = _on_a4(book.sheet("说明"))
     sheet.set_column(0, 0, COVER_WIDTH)
-    lines = [view.period + "　" + view.as_of + "。", view.lead]
+    lines = [f"{view.period}　{view.as_of}。", view.lead]
     notes = [f"{table.sheet}：{table.note}" for table in view.tables if table.note]
     looks = {"text_wrap": True, "valign": "top"}
     book.put(sheet, 0, 0, view.title, bold=True, font_size=16, **looks)

@@ -13,7 +13,7 @@ import click
 from daemon.commands.options import INSTANT, as_json_option, limit_option, one_more, shown
 from daemon.saying import BAD_INPUT, FINDING, fail, many, say
 
-AT_ONCE: Final = 1_000  #: lines printed together: to print each costs as much as to write its matter
+AT_ONCE: Final = 1_000  #: lines printed together: one by one they take a tenth of a core
 
 
 @click.command()

@@ -161,17 +161,20 @@ class _Judge:
                 self.verdict.twice.append(f"SMS to {key[0]}, {len(found)} times: {key[1]}")
         uncalled = (key for key in told if key not in expected and key[0] not in self.capped)
         self.verdict.uncalled += [
-            f"SMS to {to}: {words}" for to, words in uncalled if not self._is_of_correction(words)
+            f"SMS to {to}: {words}" for to, words in uncalled if not self._is_of_correction(to, words)
         ]
         for key, notices in expected.items():
             if key[0] not in self.capped and key[0] not in self.refused:
                 self._judge_one(key, notices, told.get(key, []))
         self._judge_cap()
 
-    def _is_of_correction(self, words: str) -> bool:
-        """Say whether it asks to assign an opinion that, while an entry was taken back, was not assigned."""
+    def _is_of_correction(self, to: str, words: str) -> bool:
+        """Say whether a town is asked to assign an opinion that, while an entry was taken back, was not assigned."""
         registered = REGISTERED.search(words)
-        return registered is not None and registered[1] in self.case.corrected
+        if registered is None or registered[1] not in self.case.corrected:
+            return False
+        town = registered[1].replace("P", "T")  # each opinion is of a town of its own
+        return to == f"+86{self.case.start.people.mobile_of(town)}"
 
     def _judge_one(self, key: Key, notices: list[Sent], found: list[Entry]) -> None:
         opened, closed = self._span(notices[0])

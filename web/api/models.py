@@ -22,7 +22,7 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 def _as_written(value: object) -> object:
-    """Let only a day as the record writes it pass: pydantic would take a number for seconds since 1970."""
+    """Let only a day as the API's document has it pass: pydantic would take a number for seconds since 1970."""
     if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII)):
         return value
     raise ValueError("want a day such as 2026-03-31")

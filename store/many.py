@@ -3,7 +3,8 @@
 With a mark for each id the text changes with their number: SQLAlchemy writes it anew, and PostgreSQL plans it anew.
 Here the ids are one value: an array on PostgreSQL, JSON on SQLite. A word that is always the same stands in the text:
 where it is given as a value, SQLite plans the statement anew each time, since an index may hold rows of that word
-alone. Callers: store/.
+alone. Where two indexes would do, SQLite takes the one that fits by the words alone, since it has no figures of its
+tables: `by_no_index` keeps it from the wrong one. Callers: store/.
 """
 
 import json
@@ -87,6 +88,28 @@ class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads as a function
     def self_group(self, against: OperatorType | None = None) -> Any:
         """Stand as it is: SQLAlchemy would write `… = 1` on SQLite, for which no index is asked."""
         return self
+
+
+class by_no_index(FunctionElement[Any]):  # noqa: N801 - reads as a function
+    """A column's value, for which SQLite is to ask no index."""
+
+    inherit_cache = True
+    name = "by_no_index"
+
+    def __init__(self, of: Column[Any]) -> None:
+        super().__init__(of)
+        self.type = of.type
+
+
+@compiles(by_no_index)
+def _as_it_is(element: Any, compiler: Any, **how: Any) -> str:
+    (of,) = element.clauses
+    return str(compiler.process(of, **how))
+
+
+@compiles(by_no_index, "sqlite")
+def _as_no_column(element: Any, compiler: Any, **how: Any) -> str:
+    return f"+{_as_it_is(element, compiler, **how)}"
 
 
 @compiles(is_one_of, "postgresql")

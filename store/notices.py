@@ -15,7 +15,7 @@ from rules.deliveries import NOT_LEFT
 from rules.ladders import Fired
 from rules.notices import Notice, Verdict
 from store.lots import Writer, insert_lot, update_lot
-from store.many import is_one_of, word
+from store.many import by_no_index, is_one_of, word
 from store.schema import messages, notices, rungs
 
 BATCH: Final = 1000
@@ -134,7 +134,9 @@ def _rows(connection: Connection, query: Select[Any], **values: Any) -> list[Not
 
 
 _WAITS: Final = and_(notices.c.state == word("waiting"), notices.c.leaves_at <= bindparam("at"))
-_LEAVING: Final = select(*COLUMNS).where(_WAITS, notices.c.id > bindparam("after")).order_by(notices.c.id)
+_LEAVING: Final = (
+    select(*COLUMNS).where(_WAITS, by_no_index(notices.c.id) > bindparam("after")).order_by(by_no_index(notices.c.id))
+)
 _FIRST_LEAVING: Final = _LEAVING.limit(bindparam("most"))
 _PUT_OFF: Final = update(notices).where(_WAITS).values(leaves_at=bindparam("later"))
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, 
 from rules.deliveries import State, before
 from store import installation
 from store.lots import insert_lot, update_lot
-from store.many import is_one_of, word
+from store.many import by_no_index, is_one_of, word
 from store.schema import messages
 from store.schema_service import attachments
 
@@ -146,7 +146,7 @@ _WANTED: Final = (
 )
 _CLAIM: Final = (
     update(messages)
-    .where(messages.c.id.in_(select(_WANTED.c.id)), messages.c.state == word(State.DUE))
+    .where(messages.c.id.in_(select(_WANTED.c.id)), by_no_index(messages.c.state) == word(State.DUE))
     .values(
         state=State.SENDING.value,
         attempt=bindparam("lead", type_=String()) + cast(messages.c.id, String),

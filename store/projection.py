@@ -36,7 +36,7 @@ from rules.derivations import Measure, Reckoning
 from rules.digests import Counts
 from rules.facts import VisitKind
 from rules.making import made_fast
-from rules.matters import Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind, subject_of
+from rules.matters import LIVE, Cause, Hold, Matter, MatterKind, Status, Subject, SubjectKind, subject_of
 from store import filling
 from store.facts import MATTERS_OF
 from store.lots import Writer, Written, fill_lot, update_lot, upsert_lot
@@ -458,18 +458,21 @@ def list_matters(
     """Return matters as they stand on `day`, the earliest due date first."""
     given = {"town": town, "kind": kind, "subject": subject, "statuses": list(statuses), "most": limit}
     values = {name: value for name, value in given.items() if value or (name == "most" and value is not None)}
-    rows = connection.execute(_listing(*values), {"day": day, **values})
+    listing = _listing(*values, are_live=bool(statuses) and LIVE.issuperset(statuses))
+    rows = connection.execute(listing, {"day": day, **values})
     return [Listed(matter_of(row), Status(row.status)) for row in rows]
 
 
 @cache
-def _listing(*by: str) -> Select[Any]:
-    """Return the question for matters, chosen by values of these names."""
+def _listing(*by: str, are_live: bool) -> Select[Any]:
+    """Return the question for matters, chosen by values of these names; `are_live`: none that is closed is wanted."""
     status = _status_on(_DAY)
     query = select(*COLUMNS, status.label("status")).order_by(matters.c.due, matters.c.id)
     query = query.where(*(matters.c[name] == bindparam(name) for name in by if name not in ("statuses", "most")))
     if "statuses" in by:
         query = query.where(is_one_of(status, "statuses"))
+    if are_live:  # which follows from the statuses, but an index is asked only for its own words
+        query = query.where(matters.c.closed.is_(None))
     return query.limit(bindparam("most")) if "most" in by else query
 
 

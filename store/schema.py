@@ -259,7 +259,7 @@ Index("ix_messages_open", messages.c.state, messages.c.try_at)
 Index("ix_messages_person", messages.c.person, messages.c.day)
 #: what did not arrive, and of which nobody has drawn the consequences. SQLite uses the index only for the same words.
 NOT_FOLLOWED: Final = text("followed_at IS NULL AND state IN ('failed', 'undeliverable')")
-Index("ix_messages_not_followed", messages.c.id, sqlite_where=NOT_FOLLOWED, postgresql_where=NOT_FOLLOWED)
+Index("ix_messages_not_followed", messages.c.followed_at, sqlite_where=NOT_FOLLOWED, postgresql_where=NOT_FOLLOWED)
 Index("ix_messages_day", messages.c.day, messages.c.state)
 notices = Table(
     "notices",

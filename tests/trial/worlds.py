@@ -552,13 +552,14 @@ AHEAD: Final = (
 )
 #: when messages are to be looked at next, by the states that move by themselves
 COMING: Final = (
-    "SELECT max(min(try_at), coalesce((SELECT open_until FROM gateways WHERE name = 'sms'), '')) FROM messages "
-    "WHERE state = 'due' AND channel = 'sms' "
-    "UNION ALL SELECT max(min(try_at), coalesce((SELECT open_until FROM gateways WHERE name = 'mail'), '')) "
-    "FROM messages WHERE state = 'due' AND channel = 'email' "
+    "SELECT max((SELECT try_at FROM messages WHERE state = 'due' AND channel = 'sms' ORDER BY try_at LIMIT 1), "
+    "coalesce((SELECT open_until FROM gateways WHERE name = 'sms'), '')) "
+    "UNION ALL SELECT max("
+    "(SELECT try_at FROM messages WHERE state = 'due' AND channel = 'email' ORDER BY try_at LIMIT 1), "
+    "coalesce((SELECT open_until FROM gateways WHERE name = 'mail'), '')) "
     "UNION ALL SELECT min(try_at) FROM messages WHERE state = 'unknown' "
     "UNION ALL SELECT min(claimed_until) FROM messages WHERE state = 'sending' "
     "UNION ALL SELECT min(moved_at) FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL "
-    "UNION ALL SELECT datetime(min(ended_at), '+2 hours', '+1 seconds') FROM attempts "
-    "WHERE status = 'accepted' AND gateway = 'sms'"
+    "UNION ALL SELECT datetime((SELECT ended_at FROM attempts WHERE status = 'accepted' AND gateway = 'sms' "
+    "AND provider_id IS NOT NULL ORDER BY ended_at LIMIT 1), '+2 hours', '+1 seconds')"
 )

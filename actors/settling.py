@@ -85,6 +85,9 @@ def _look_into(services: Services, desks: Desks, unknown: Unknown, now: datetime
     repeats = gateway.when_unknown is WhenUnknown.REPEAT or not was_called
     found = None if repeats else _ask(services, desks, gateway, unknown)
     with services.engine.begin() as connection:
+        if not outcomes.is_unknown(connection, message):
+            # Another sweep has dealt with it while this one asked: what was found may be the copy that it had sent.
+            return
         if isinstance(found, Report) and outcomes.is_anothers(
             connection, gateway.name, found.provider_id, message.attempt
         ):
@@ -131,8 +134,17 @@ def _is_gone(services: Services, gateway: Gateway, unknown: Unknown, now: dateti
 
 
 def _try_again(connection: Connection, services: Services, unknown: Unknown, now: datetime) -> None:
-    """Have a message sent once more that never got through, unless it has been tried enough."""
+    """Have a message sent once more that never got through, unless it has been tried enough.
+
+    Where a call-back has told meanwhile that an earlier attempt got through, it has left.
+    """
     message = unknown.message
+    if outcomes.have_left(connection, [message.id]):
+        left = Settled(
+            message=message.id, attempt=message.attempt or "", at=now, state=State.ACCEPTED, outcome="unknown"
+        )
+        outcomes.settle(connection, [left])
+        return
     tried = outcomes.tried(connection, [message.id]).get(message.id, 0)
     # Once an e-mail has gone in its stead, an SMS hours later would tell the same again.
     is_enough = tried >= services.patience.tries or outcomes.is_followed(connection, message.id)

@@ -316,6 +316,15 @@ def unknown(connection: Connection, now: datetime, limit: int) -> list[Unknown]:
     return [Unknown(Message(*row[:-3]), *row[-3:]) for row in rows]
 
 
+_STATE: Final = select(messages.c.state, messages.c.attempt).where(messages.c.id == bindparam("of"))
+
+
+def is_unknown(connection: Connection, message: Message) -> bool:
+    """Say whether the outcome of a message is still unknown, that of the same attempt."""
+    row = connection.execute(_STATE, {"of": message.id}).first()
+    return row is not None and row.state == State.UNKNOWN and row.attempt == message.attempt
+
+
 def note_absent(connection: Connection, message: Message, now: datetime, ask_at: datetime) -> None:
     """Note that the gateway knows nothing of an attempt, and when it is asked again."""
     own = (messages.c.id == message.id, messages.c.attempt == message.attempt, messages.c.state == word(State.UNKNOWN))

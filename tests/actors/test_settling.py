@@ -394,6 +394,39 @@ def test_what_another_sweep_has_found_meanwhile_is_not_taken_for_ours(engine):
     assert sms_of(duban).state == "unknown", "absent once; it is asked about again later"
 
 
+def test_a_copy_that_another_sweep_has_sent_meanwhile_is_not_taken_for_the_first_call(engine):
+    def finds(_sought):
+        duban.sql(
+            "INSERT INTO attempts (id, message, at, gateway) "
+            "SELECT 'second', id, '2026-03-20 00:00:00', 'listening' FROM messages WHERE channel = 'sms'"
+        )
+        duban.sql(
+            "UPDATE messages SET state = 'sending', attempt = 'second', claimed_until = '2099-01-01 00:00:00', "
+            "reason = NULL WHERE channel = 'sms'"
+        )
+        return Report(provider_id="of the second", status=Status.SENT)
+
+    duban, _ = unsure(engine, WhenUnknown.ASK_LATER, finds=finds)
+    later(duban, PATIENCE.unknown_ask_s)
+    duban.sweep()
+    assert {made.provider_id for made in tries(duban, sms_of(duban).id)} == {None}
+    assert sms_of(duban).state == "sending"
+
+
+def test_what_left_at_the_first_call_is_not_sent_a_third_time(engine):
+    duban, gateway = unsure(engine, WhenUnknown.ASK_LATER, finds=lambda _: ABSENT)
+    for pause in (PATIENCE.unknown_ask_s, PATIENCE.unknown_again_s):
+        gateway.answer = answers(TIME_OUT)
+        later(duban, pause)
+        duban.sweep()
+    assert (sms_of(duban).state, len(gateway.handed)) == ("unknown", 2)
+    report(duban, "delivered", gateway.handed[0].attempt)
+    for pause in (PATIENCE.unknown_ask_s, PATIENCE.unknown_again_s):
+        later(duban, pause)
+        duban.sweep()
+    assert (sms_of(duban).state, len(gateway.handed)) == ("accepted", 2)
+
+
 def test_absent_twice_and_apart_it_is_sent_once_more(engine):
     duban, gateway = unsure(engine, WhenUnknown.ASK_LATER, finds=lambda _: ABSENT)
     later(duban, PATIENCE.unknown_ask_s)

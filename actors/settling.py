@@ -136,15 +136,9 @@ def _is_gone(services: Services, gateway: Gateway, unknown: Unknown, now: dateti
 def _try_again(connection: Connection, services: Services, unknown: Unknown, now: datetime) -> None:
     """Have a message sent once more that never got through, unless it has been tried enough.
 
-    Where a call-back has told meanwhile that an earlier attempt got through, it has left.
+    Where a call-back told of an earlier attempt while the last one was under way, it has left.
     """
     message = unknown.message
-    if outcomes.have_left(connection, [message.id]):
-        left = Settled(
-            message=message.id, attempt=message.attempt or "", at=now, state=State.ACCEPTED, outcome="unknown"
-        )
-        outcomes.settle(connection, [left])
-        return
     tried = outcomes.tried(connection, [message.id]).get(message.id, 0)
     # Once an e-mail has gone in its stead, an SMS hours later would tell the same again.
     is_enough = tried >= services.patience.tries or outcomes.is_followed(connection, message.id)
@@ -157,7 +151,8 @@ def _try_again(connection: Connection, services: Services, unknown: Unknown, now
         try_at=now,
         outcome="unknown" if unknown.claimed_at else None,
     )
-    outcomes.settle(connection, [settled])
+    has_left = bool(outcomes.have_left(connection, [message.id]))
+    outcomes.settle(connection, [replace(settled, state=State.ACCEPTED) if has_left else settled])
 
 
 def _wait(connection: Connection, services: Services, unknown: Unknown, is_absent: bool, now: datetime) -> None:  # noqa: FBT001

@@ -166,7 +166,7 @@ def apply_report(connection: Connection, report: Report, now: datetime) -> bool:
     """Note what a gateway tells of an attempt; False if nobody knows the attempt.
 
     Told twice or out of order, the strongest word stays. The word on an earlier attempt counts too while the
-    message is due again: then it has left after all.
+    message is due again, or nobody knows of the next one: then it has left after all.
     """
     row = _attempt_of(connection, report)
     if row is None:
@@ -231,7 +231,7 @@ def _told_move(state: State) -> Any:
     """Return the statement by which a message follows the word of a gateway."""
     is_its_own = messages.c.attempt == bindparam("by")
     if state is not State.FAILED:
-        is_its_own = or_(is_its_own, _is_in(State.DUE, State.HELD))
+        is_its_own = or_(is_its_own, _is_in(State.DUE, State.HELD, State.UNKNOWN))
     now = bindparam("now", type_=UtcDateTime())
     return (
         update(messages)
@@ -316,27 +316,37 @@ def unknown(connection: Connection, now: datetime, limit: int) -> list[Unknown]:
     return [Unknown(Message(*row[:-3]), *row[-3:]) for row in rows]
 
 
-_STATE: Final = select(messages.c.state, messages.c.attempt).where(messages.c.id == bindparam("of"))
+_IS_STILL_UNKNOWN: Final = and_(
+    messages.c.id == bindparam("of"), messages.c.attempt == bindparam("by"), messages.c.state == word(State.UNKNOWN)
+)
+_STILL_UNKNOWN: Final = select(messages.c.id).where(_IS_STILL_UNKNOWN)
+_NOTE_ABSENT: Final = (
+    update(messages)
+    .where(_IS_STILL_UNKNOWN)
+    .values(
+        absent_at=func.coalesce(messages.c.absent_at, bindparam("now", type_=UtcDateTime())), try_at=bindparam("ask_at")
+    )
+)
+_ASK_LATER: Final = update(messages).where(_IS_STILL_UNKNOWN).values(try_at=bindparam("ask_at"))
+
+
+def _same(message: Message) -> dict[str, Any]:
+    return {"of": message.id, "by": message.attempt}
 
 
 def is_unknown(connection: Connection, message: Message) -> bool:
     """Say whether the outcome of a message is still unknown, that of the same attempt."""
-    row = connection.execute(_STATE, {"of": message.id}).first()
-    return row is not None and row.state == State.UNKNOWN and row.attempt == message.attempt
+    return connection.execute(_STILL_UNKNOWN, _same(message)).first() is not None
 
 
 def note_absent(connection: Connection, message: Message, now: datetime, ask_at: datetime) -> None:
     """Note that the gateway knows nothing of an attempt, and when it is asked again."""
-    own = (messages.c.id == message.id, messages.c.attempt == message.attempt, messages.c.state == word(State.UNKNOWN))
-    connection.execute(
-        update(messages).where(*own).values(absent_at=func.coalesce(messages.c.absent_at, now), try_at=ask_at)
-    )
+    connection.execute(_NOTE_ABSENT, _same(message) | {"now": now, "ask_at": ask_at})
 
 
 def ask_later(connection: Connection, message: Message, ask_at: datetime) -> None:
     """Ask again at `ask_at` what became of a message."""
-    own = (messages.c.id == message.id, messages.c.attempt == message.attempt, messages.c.state == word(State.UNKNOWN))
-    connection.execute(update(messages).where(*own).values(try_at=ask_at))
+    connection.execute(_ASK_LATER, _same(message) | {"ask_at": ask_at})
 
 
 def ids_at(connection: Connection, gateway: str, person: str) -> frozenset[str]:

@@ -424,7 +424,18 @@ def test_what_left_at_the_first_call_is_not_sent_a_third_time(engine):
     for pause in (PATIENCE.unknown_ask_s, PATIENCE.unknown_again_s):
         later(duban, pause)
         duban.sweep()
-    assert (sms_of(duban).state, len(gateway.handed)) == ("accepted", 2)
+    assert (sms_of(duban).state, len(gateway.handed)) == ("delivered", 2)
+
+
+def test_told_of_the_first_call_while_the_second_was_under_way_it_is_not_sent_a_third_time(engine):
+    duban, gateway = unsure(engine, WhenUnknown.ASK_LATER, finds=lambda _: ABSENT)
+    duban.sql(
+        "UPDATE attempts SET outcome = 'accepted' WHERE message IN (SELECT id FROM messages WHERE channel = 'sms')"
+    )
+    for pause in (PATIENCE.unknown_ask_s, PATIENCE.unknown_again_s):
+        later(duban, pause)
+        duban.sweep()
+    assert (sms_of(duban).state, len(gateway.handed)) == ("accepted", 1)
 
 
 def test_absent_twice_and_apart_it_is_sent_once_more(engine):

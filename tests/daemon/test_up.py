@@ -1,5 +1,6 @@
 """Does `duban up`, a real process, send what a simulation says, stop when told, and lose or double nothing?"""
 
+import errno
 import fcntl
 import json
 import os
@@ -12,7 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -248,8 +249,14 @@ IN_THE_TERMINAL: Final = (
 
 def screen(master: int, heard: bytearray) -> str:
     """What the terminal has been told so far, without its codes."""
-    with suppress(BlockingIOError):
+    try:
         heard += os.read(master, 65536)
+    except BlockingIOError:
+        pass
+    except OSError as gone:
+        # A process that ends leaves its terminal a moment before it can be waited for.
+        if gone.errno != errno.EIO:
+            raise
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", heard.decode("utf-8", "ignore"))
 
 

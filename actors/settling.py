@@ -20,10 +20,11 @@ from rules.deliveries import State
 from rules.dockets import Desk
 from rules.facts import Channel
 from rules.notices import leaves_at
-from store import findings, notices, outbox, outcomes
+from store import findings, notices, outbox, outcomes, unsettled
 from store.engine import reading
 from store.outbox import Message, New
-from store.outcomes import Settled, Unknown, Waiting
+from store.outcomes import Settled
+from store.unsettled import Unknown, Waiting
 
 LOOKED_INTO: Final = 50  #: unknown outcomes in one sweep
 FOLLOWED: Final = 200
@@ -55,7 +56,7 @@ def _look(services: Services, most: int) -> Waiting:
     silent_at = [g.name for g in services.gateways.values() if g.when_unknown is WhenUnknown.ASK_LATER]
     with reading(services.engine) as connection:
         lease_now = services.lease_now(connection)
-        return outcomes.waiting(connection, now, lease_now, silent_at, now - SILENT_FOR, most)
+        return unsettled.waiting(connection, now, lease_now, silent_at, now - SILENT_FOR, most)
 
 
 def settle_unknown(services: Services, desks: Desks) -> None:
@@ -68,8 +69,8 @@ def settle_unknown(services: Services, desks: Desks) -> None:
         lease_now = services.lease_now(connection)
         for channel, gateway in services.gateways.items():
             wait = services.patience.unknown_ask_s if gateway.when_unknown is WhenUnknown.ASK_LATER else 0.0
-            outcomes.strand(connection, channel, lease_now, now, now + timedelta(seconds=wait))
-        waiting = outcomes.unknown(connection, now, LOOKED_INTO)
+            unsettled.strand(connection, channel, lease_now, now, now + timedelta(seconds=wait))
+        waiting = unsettled.unknown(connection, now, LOOKED_INTO)
     began = services.elapsed()
     for unknown in waiting:
         if services.elapsed() - began > ASKS_S:
@@ -85,14 +86,14 @@ def _look_into(services: Services, desks: Desks, unknown: Unknown, now: datetime
     repeats = gateway.when_unknown is WhenUnknown.REPEAT or not was_called
     found = None if repeats else _ask(services, desks, gateway, unknown)
     with services.engine.begin() as connection:
-        if not outcomes.is_unknown(connection, message):
+        if not unsettled.is_unknown(connection, message):
             # Another sweep has dealt with it while this one asked: what was found may be the copy that it had sent.
             return
         if isinstance(found, Report) and outcomes.is_anothers(
             connection, gateway.name, found.provider_id, message.attempt
         ):
             # Another sweep has found the same meanwhile, for an equal text to the same person: asked anew next time.
-            outcomes.ask_later(connection, message, now)
+            unsettled.ask_later(connection, message, now)
         elif isinstance(found, Report):
             outcomes.apply_report(connection, found, now)
         elif found is None or (isinstance(found, Absent) and _is_gone(services, gateway, unknown, now)):
@@ -141,7 +142,7 @@ def _try_again(connection: Connection, services: Services, unknown: Unknown, now
     message = unknown.message
     tried = outcomes.tried(connection, [message.id]).get(message.id, 0)
     # Once an e-mail has gone in its stead, an SMS hours later would tell the same again.
-    is_enough = tried >= services.patience.tries or outcomes.is_followed(connection, message.id)
+    is_enough = tried >= services.patience.tries or unsettled.is_followed(connection, message.id)
     settled = Settled(
         message=message.id,
         attempt=message.attempt or "",
@@ -159,18 +160,18 @@ def _wait(connection: Connection, services: Services, unknown: Unknown, is_absen
     given_up = now - unknown.since >= timedelta(seconds=services.patience.unknown_give_up_s)
     pause = RARELY if given_up else timedelta(seconds=services.patience.unknown_again_s)
     if is_absent:
-        outcomes.note_absent(connection, unknown.message, now, now + pause)
+        unsettled.note_absent(connection, unknown.message, now, now + pause)
     else:
-        outcomes.ask_later(connection, unknown.message, now + pause)
+        unsettled.ask_later(connection, unknown.message, now + pause)
 
 
 def _give_up(connection: Connection, desk: Desk, message: Message, now: datetime) -> None:
     """Send e-mail instead, and make it a task of the operator; the message stays unknown."""
-    if outcomes.is_followed(connection, message.id):
+    if unsettled.is_followed(connection, message.id):
         return
     _instead(connection, desk, message, now)
     findings.note(connection, "unknown", f"message:{message.id}", f"{_named(message)}: {message.reason}", now)
-    outcomes.follow(connection, message.id, now)
+    unsettled.follow(connection, message.id, now)
 
 
 # What did not arrive -----------------------------------------------------------------------
@@ -183,11 +184,11 @@ def follow_up(services: Services, desks: Desks) -> None:
     """
     now = services.clock.now()
     with services.engine.begin() as connection:
-        for message in outcomes.to_follow(connection, FOLLOWED):
+        for message in unsettled.to_follow(connection, FOLLOWED):
             instead = _instead(connection, desks.of(connection), message, now)
             text = f"{_named(message)}: {message.reason}; {instead}"
             findings.note(connection, message.state, f"message:{message.id}:{message.attempts}", text, now)
-            outcomes.follow(connection, message.id, now)
+            unsettled.follow(connection, message.id, now)
 
 
 def _instead(connection: Connection, desk: Desk, message: Message, now: datetime) -> str:
@@ -225,7 +226,7 @@ def ask_about_silent(services: Services) -> None:
         if gateway.when_unknown is not WhenUnknown.ASK_LATER:
             continue
         with services.engine.begin() as connection:
-            silent = outcomes.silent(connection, gateway.name, now - SILENT_FOR, LOOKED_INTO)
+            silent = unsettled.silent(connection, gateway.name, now - SILENT_FOR, LOOKED_INTO)
         for provider_id in silent:
             if services.elapsed() - began > ASKS_S:
                 return
@@ -233,4 +234,4 @@ def ask_about_silent(services: Services) -> None:
             with services.engine.begin() as connection:
                 if report is not None:
                     outcomes.apply_report(connection, report, now)
-                outcomes.note_asked(connection, gateway.name, provider_id, now)
+                unsettled.note_asked(connection, gateway.name, provider_id, now)

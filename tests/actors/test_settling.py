@@ -13,7 +13,7 @@ from daemon.levers import retry_notice
 from rules.deliveries import Patience
 from rules.facts import Channel
 from store import optouts, outcomes
-from store.outcomes import STRANDED
+from store.unsettled import STRANDED
 from tests.actors.scripted import (
     MARCH,
     NINE,

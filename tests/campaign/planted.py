@@ -25,7 +25,7 @@ from channels.smtp import SmtpGateway
 from channels.twilio import TwilioGateway
 from rules.deliveries import State
 from rules.facts import Channel
-from store import outbox, outcomes, projection
+from store import outbox, projection, unsettled
 from store.outbox import COLUMNS, Message
 from store.schema import messages
 from tests.campaign.chaos import Plan
@@ -96,7 +96,7 @@ def claims_without_looking(states: tuple[State, ...], *, locks: bool) -> Callabl
 
 def forgets_its_claims() -> None:
     """Have what is claimed go back to due as soon as a sweep comes by."""
-    strand = outcomes.strand
+    strand = unsettled.strand
 
     def back_to_due(connection: Connection, channel: str, lease_now: Any, now: Any, ask_at: Any) -> int:
         stranded = strand(connection, channel, lease_now, now, now)
@@ -104,7 +104,7 @@ def forgets_its_claims() -> None:
         connection.execute(blind.values(state=State.DUE.value, reason=None, try_at=now))
         return stranded
 
-    put(outcomes, "strand", back_to_due)
+    put(unsettled, "strand", back_to_due)
 
 
 def believes_in_a_short_lease() -> None:
@@ -168,7 +168,7 @@ def falls_back_again_and_again() -> None:
         return True
 
     put(outbox, "put_instead", put_instead)
-    put(outcomes, "follow", lambda *_: None)
+    put(unsettled, "follow", lambda *_: None)
 
 
 # The last look, the window, the limits -----------------------------------------------------

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from rules.deliveries import State
-from store import outbox
+from rules.deliveries import Report, State, Status
+from store import outbox, outcomes
 from store.outbox import Message, New
+from store.outcomes import Settled
 from store.schema import EXPLAINED, digests, messages
 from store.schema_service import attempts
 
@@ -15,6 +16,9 @@ NOW = datetime(2026, 3, 31, 1, tzinfo=UTC)
 DAY = date(2026, 3, 31)
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
+LATER = NOW + HOUR
+#: what a call-back can lead to
+TOLD = {Status.ACCEPTED: "accepted", Status.SENT: "accepted", Status.FAILED: "failed", Status.DELIVERED: "delivered"}
 
 
 def put(connection: Connection, state: str = "due", **cells: Any) -> int:
@@ -62,3 +66,21 @@ def claim(
     channels: tuple[str, ...] = ("sms", "email"),
 ) -> list[Message]:
     return outbox.claim(connection, channels=channels, now=now, attempt=attempt, until=until, limit=limit)
+
+
+def settled(message: int, state: str, attempt: str | None = None, **cells: Any) -> Settled:
+    """An outcome of a message's attempt, an hour later."""
+    given = {"state": State(state), "at": LATER, "reason": "because" if state in EXPLAINED else None}
+    return Settled(message=message, attempt=attempt or f"attempt-{message}", **given | cells)
+
+
+def report(status: str, attempt: str | None = None, provider_id: str = "p1", **cells: Any) -> Report:
+    """What a gateway tells of an attempt."""
+    return Report(provider_id=provider_id, status=Status(status), attempt=attempt, **cells)
+
+
+def claimed(connection: Connection, attempt: str = "first") -> tuple[int, str]:
+    """A message that has been claimed, its call about to be made, and its attempt."""
+    ident = put(connection)
+    outcomes.begin(connection, [(message, "g") for message in claim(connection, attempt=attempt)], NOW)
+    return ident, f"{attempt}-{ident}"

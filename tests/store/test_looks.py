@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Select, event, insert, text
 
 from rules.matters import Subject, SubjectKind
-from store import notices, outbox, outcomes, projection
+from store import notices, outbox, outcomes, projection, unsettled
 from store.ahead import look_ahead
 from store.schema import messages, metadata, rungs, stale, subjects
 from store.schema import notices as notice_table
@@ -27,11 +27,11 @@ LOOKS = {
     "what is claimed": lambda c: claim(c, now=NOW),
     "what can be claimed": lambda c: outbox.count_claimable(c, NOW, 1000),
     "is the outbox busy": lambda c: outbox.is_busy(c, NOW),
-    "what is stranded": lambda c: outcomes.strand(c, "sms", NOW, NOW, NOW),
-    "what is unknown": lambda c: outcomes.unknown(c, NOW, 50),
-    "what is to be followed": lambda c: outcomes.to_follow(c, 200),
-    "what waits for a sweep": lambda c: any(astuple(outcomes.waiting(c, NOW, NOW, ["g"], NOW, 200))),
-    "what is silent": lambda c: outcomes.silent(c, "g", NOW, 50),
+    "what is stranded": lambda c: unsettled.strand(c, "sms", NOW, NOW, NOW),
+    "what is unknown": lambda c: unsettled.unknown(c, NOW, 50),
+    "what is to be followed": lambda c: unsettled.to_follow(c, 200),
+    "what waits for a sweep": lambda c: any(astuple(unsettled.waiting(c, NOW, NOW, ["g"], NOW, 200))),
+    "what is silent": lambda c: unsettled.silent(c, "g", NOW, 50),
 }
 #: the index that holds only what a look is for; others would lead through all that there ever was
 OWN = {

@@ -4,31 +4,23 @@ from itertools import permutations, product
 
 import pytest
 
-from rules.deliveries import NEXT, Report, State, Status, may_become
-from store import outbox, outcomes
-from store.outcomes import MOVES, STRANDED, Settled
-from store.schema import EXPLAINED
-from tests.store.deliveries import HOUR, NOW, SECOND, attempt_row, claim, put, row_of, state_of
-
-LATER = NOW + HOUR
-#: what a call-back can lead to
-TOLD = {Status.ACCEPTED: "accepted", Status.SENT: "accepted", Status.FAILED: "failed", Status.DELIVERED: "delivered"}
-
-
-def settled(message, state, attempt=None, **cells):
-    given = {"state": State(state), "at": LATER, "reason": "because" if state in EXPLAINED else None}
-    return Settled(message=message, attempt=attempt or f"attempt-{message}", **given | cells)
-
-
-def report(status, attempt=None, provider_id="p1", **cells):
-    return Report(provider_id=provider_id, status=Status(status), attempt=attempt, **cells)
-
-
-def claimed(connection, attempt="first"):
-    """A message that has been claimed, its call about to be made."""
-    ident = put(connection)
-    outcomes.begin(connection, [(message, "g") for message in claim(connection, attempt=attempt)], NOW)
-    return ident, f"{attempt}-{ident}"
+from rules.deliveries import NEXT, State, Status, may_become
+from store import outbox, outcomes, unsettled
+from store.outcomes import MOVES
+from tests.store.deliveries import (
+    LATER,
+    NOW,
+    SECOND,
+    TOLD,
+    attempt_row,
+    claim,
+    claimed,
+    put,
+    report,
+    row_of,
+    settled,
+    state_of,
+)
 
 
 def claimed_again(connection):
@@ -67,7 +59,7 @@ def test_a_call_back_moves_a_message_only_along_an_arrow(connection, state, stat
 @pytest.mark.parametrize("state", State)
 def test_a_claim_is_stranded_only_while_it_is_under_way(connection, state):
     ident = put(connection, state)
-    outcomes.strand(connection, "sms", NOW, NOW, LATER)
+    unsettled.strand(connection, "sms", NOW, NOW, LATER)
     assert state_of(connection, ident) == ("unknown" if state == "sending" else state)
 
 
@@ -87,7 +79,7 @@ def test_every_arrow_is_made_by_some_statement(connection):
 
 def statements():
     yield lambda c, _i, _a: claim(c)
-    yield lambda c, _i, _a: outcomes.strand(c, "sms", NOW, NOW, LATER)
+    yield lambda c, _i, _a: unsettled.strand(c, "sms", NOW, NOW, LATER)
     yield lambda c, i, _a: outbox.retry(c, i, LATER)
     yield lambda c, _i, _a: outbox.hold(c, "because", LATER)
     yield lambda c, _i, _a: outbox.release(c, LATER)
@@ -166,7 +158,7 @@ def test_an_outcome_is_noted_though_the_gateways_id_was_taken_for_that_of_an_equ
 @pytest.mark.parametrize(("state", "reason"), [("accepted", None), ("failed", "because")])
 def test_an_outcome_that_comes_after_the_lease_is_noted_all_the_same(connection, state, reason):
     ident, attempt = claimed(connection)
-    assert outcomes.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER) == 1
+    assert unsettled.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER) == 1
     outcome = "accepted" if state == "accepted" else "refused"
     outcomes.settle(connection, [settled(ident, state, attempt, outcome=outcome)])
     assert (row_of(connection, ident).state, row_of(connection, ident).reason) == (state, reason)
@@ -175,7 +167,7 @@ def test_an_outcome_that_comes_after_the_lease_is_noted_all_the_same(connection,
 @pytest.mark.parametrize("held", [False, True])
 def test_one_that_is_accepted_after_it_was_given_another_try_is_not_sent_again(connection, held):
     ident, attempt = claimed(connection)
-    outcomes.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER)
+    unsettled.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER)
     outbox.retry(connection, ident, NOW)
     if held:
         outbox.hold(connection, "an alarm", NOW)
@@ -185,7 +177,7 @@ def test_one_that_is_accepted_after_it_was_given_another_try_is_not_sent_again(c
 
 def test_a_refusal_that_comes_after_another_try_was_given_changes_nothing(connection):
     ident, attempt = claimed(connection)
-    outcomes.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER)
+    unsettled.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER)
     outbox.retry(connection, ident, NOW)
     outcomes.settle(connection, [settled(ident, "failed", attempt, outcome="refused")])
     assert state_of(connection, ident) == "due"
@@ -201,6 +193,16 @@ def test_only_calls_that_were_made_count_as_tries(connection):
     # One under way has no outcome yet: its call may have been made.
     assert outcomes.tried(connection, [ident, under_way, never]) == {ident: 3, under_way: 1}
     assert outcomes.tried(connection, []) == {}
+
+
+def test_the_ids_that_a_gateway_gave_to_a_person_are_known(connection):
+    for provider_id, person in (("p0", "deputy:DA"), (None, "deputy:DA"), ("p2", "deputy:DB")):
+        ident = put(connection, "sending", person=person)
+        accepted = settled(ident, "accepted", outcome="accepted", provider_id=provider_id)
+        outcomes.settle(connection, [accepted])
+    assert outcomes.ids_at(connection, "g", "deputy:DA") == {"p0"}
+    assert outcomes.ids_at(connection, "g", "deputy:DC") == frozenset()
+    assert outcomes.ids_at(connection, "other", "deputy:DA") == frozenset()
 
 
 # Call-backs ------------------------------------------------------------------------------------
@@ -285,7 +287,7 @@ def test_a_failure_without_a_reason_is_told_all_the_same(connection):
 
 def test_a_call_back_settles_what_the_lease_had_stranded(connection):
     ident, attempt = claimed(connection)
-    outcomes.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER)
+    unsettled.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER)
     outcomes.apply_report(connection, report("sent", attempt, segments=2, cost=0.08), LATER)
     row = row_of(connection, ident)
     assert (row.state, row.reason, row.sent_at) == ("accepted", None, LATER)
@@ -336,111 +338,3 @@ def test_a_word_that_comes_after_an_operators_retry_counts(connection, status, s
     outbox.retry(connection, ident, NOW)
     outcomes.apply_report(connection, report(status, attempt), LATER)
     assert state_of(connection, ident) == state
-
-
-# Unknown outcomes ------------------------------------------------------------------------------
-
-
-def test_a_claim_is_stranded_when_its_lease_is_over_and_on_its_channel_only(connection):
-    ident, _ = claimed(connection)
-    assert outcomes.strand(connection, "sms", NOW + 15 * SECOND, NOW, LATER) == 0
-    assert outcomes.strand(connection, "email", NOW + 16 * SECOND, NOW, LATER) == 0
-    assert outcomes.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER) == 1
-    assert outcomes.strand(connection, "sms", NOW + 16 * SECOND, NOW, LATER) == 0
-    row = row_of(connection, ident)
-    assert (row.state, row.reason, row.try_at, row.claimed_until) == ("unknown", STRANDED, LATER, None)
-    assert claim(connection, now=LATER, attempt="again") == [], "never sent again blindly"
-
-
-def unknown(connection):
-    ident, attempt = claimed(connection)
-    outcomes.settle(connection, [settled(ident, "unknown", attempt, at=NOW, outcome="unknown", try_at=LATER)])
-    return ident
-
-
-def test_an_unknown_outcome_is_looked_into_when_its_time_has_come(connection):
-    ident = unknown(connection)
-    assert outcomes.unknown(connection, LATER - SECOND, 9) == []
-    (found,) = outcomes.unknown(connection, LATER, 9)
-    assert (found.message.id, found.since, found.absent_at, found.claimed_at) == (ident, NOW, None, NOW)
-    put(connection, "unknown", try_at=NOW)
-    assert len(outcomes.unknown(connection, LATER, 1)) == 1, "some at a time, the oldest first"
-    assert outcomes.unknown(connection, LATER, 1)[0].message.id != ident
-
-
-def test_absence_is_noted_once_and_asked_about_again(connection):
-    ident = unknown(connection)
-    (found,) = outcomes.unknown(connection, LATER, 9)
-    outcomes.note_absent(connection, found.message, LATER, LATER + HOUR)
-    outcomes.note_absent(connection, found.message, LATER + SECOND, LATER + 2 * HOUR)
-    row = row_of(connection, ident)
-    assert (row.absent_at, row.try_at, row.moved_at) == (LATER, LATER + 2 * HOUR, NOW)
-    outcomes.ask_later(connection, found.message, LATER + 3 * HOUR)
-    assert row_of(connection, ident).try_at == LATER + 3 * HOUR
-
-
-@pytest.mark.parametrize("status", Status)
-def test_what_was_settled_while_its_gateway_was_asked_stays_settled(connection, status):
-    ident = unknown(connection)
-    (found,) = outcomes.unknown(connection, LATER, 9)
-    outcomes.apply_report(connection, report(status, found.message.attempt), LATER)
-    outcomes.note_absent(connection, found.message, LATER, LATER + HOUR)
-    outcomes.ask_later(connection, found.message, LATER + HOUR)
-    outcomes.settle(connection, [settled(ident, "due", found.message.attempt, outcome="unknown", try_at=LATER)])
-    row = row_of(connection, ident)
-    assert (row.state, row.absent_at, row.try_at) == (TOLD[status], None, LATER)
-
-
-def test_a_message_that_is_sent_again_forgets_that_its_first_attempt_was_absent(connection):
-    ident = unknown(connection)
-    (found,) = outcomes.unknown(connection, LATER, 9)
-    outcomes.note_absent(connection, found.message, LATER, LATER)
-    outcomes.settle(connection, [settled(ident, "due", found.message.attempt, try_at=LATER)])
-    claim(connection, now=LATER, attempt="second")
-    outcomes.strand(connection, "sms", NOW + HOUR, LATER, LATER)
-    assert [u.absent_at for u in outcomes.unknown(connection, LATER, 9)] == [None]
-
-
-def test_the_ids_that_a_gateway_gave_to_a_person_are_known(connection):
-    for provider_id, person in (("p0", "deputy:DA"), (None, "deputy:DA"), ("p2", "deputy:DB")):
-        ident = put(connection, "sending", person=person)
-        accepted = settled(ident, "accepted", outcome="accepted", provider_id=provider_id)
-        outcomes.settle(connection, [accepted])
-    assert outcomes.ids_at(connection, "g", "deputy:DA") == {"p0"}
-    assert outcomes.ids_at(connection, "g", "deputy:DC") == frozenset()
-    assert outcomes.ids_at(connection, "other", "deputy:DA") == frozenset()
-
-
-# Silence ---------------------------------------------------------------------------------------
-
-
-def test_what_a_gateway_took_long_ago_and_is_silent_about_is_asked_about_in_turn(connection):
-    for number, status in enumerate(["accepted", "accepted", "sent", "delivered", "failed"]):
-        ident, attempt = claimed(connection, f"a{number}")
-        provider_id = f"p{number}"
-        at = NOW + number * SECOND
-        outcomes.settle(
-            connection, [settled(ident, "accepted", attempt, at=at, outcome="accepted", provider_id=provider_id)]
-        )
-        if status != "accepted":
-            outcomes.apply_report(connection, report(status, attempt, provider_id=provider_id), at)
-    assert outcomes.silent(connection, "g", NOW, 9) == []
-    assert outcomes.silent(connection, "g", LATER, 9) == ["p0", "p1"]
-    assert outcomes.silent(connection, "g", LATER, 1) == ["p0"]
-    assert outcomes.silent(connection, "other", LATER, 9) == []
-    outcomes.note_asked(connection, "g", "p0", LATER)
-    assert outcomes.silent(connection, "g", LATER, 9) == ["p1"]
-
-
-# What follows ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("state", State)
-def test_what_did_not_arrive_is_followed_once(connection, state):
-    ident = put(connection, state)
-    found = [message.id for message in outcomes.to_follow(connection, 9)]
-    assert found == ([ident] if state in ("failed", "undeliverable") else [])
-    assert not outcomes.is_followed(connection, ident)
-    outcomes.follow(connection, ident, NOW)
-    assert outcomes.is_followed(connection, ident)
-    assert outcomes.to_follow(connection, 9) == []

@@ -13,7 +13,7 @@ from sqlalchemy import MetaData, Table, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from rules.deliveries import State
-from store import facts, migrating, outbox, outcomes
+from store import facts, migrating, outbox, outcomes, unsettled
 from store.engine import make_engine
 from store.migrating import WrongSchema, current_version, head_version, migrate, require
 from store.outcomes import OUTCOMES, Settled
@@ -386,14 +386,14 @@ def test_what_was_on_its_way_in_the_first_version_goes_on(old_database):
         migrate(connection)
         claimed = outbox.claim(connection, channels=["sms"], now=later, attempt="b", until=later, limit=9)
         assert [message.id for message in claimed] == [1, 2]
-        assert outcomes.to_follow(connection, 9) == [], "what failed before is known: no storm of e-mails"
-        assert outcomes.strand(connection, "sms", later, later, later) == 1
-        assert {u.message.id for u in outcomes.unknown(connection, later, 9)} == {3, 6}
+        assert unsettled.to_follow(connection, 9) == [], "what failed before is known: no storm of e-mails"
+        assert unsettled.strand(connection, "sms", later, later, later) == 1
+        assert {u.message.id for u in unsettled.unknown(connection, later, 9)} == {3, 6}
         failed = [
             Settled(message=m.id, attempt=m.attempt, state=State.FAILED, at=later, reason="30007") for m in claimed
         ]
         outcomes.settle(connection, failed)
-        assert [message.id for message in outcomes.to_follow(connection, 9)] == [1, 2], "what fails now is told"
+        assert [message.id for message in unsettled.to_follow(connection, 9)] == [1, 2], "what fails now is told"
 
 
 def test_an_upgrade_that_fails_leaves_the_first_version_as_it_was(old_database, monkeypatch):

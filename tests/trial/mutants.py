@@ -23,7 +23,7 @@ from daemon import clock_guard
 from daemon.logs import log_plainly
 from intake import levers
 from rules.deliveries import State
-from store import audit, digests, gateways, installation, notices, optouts, outbox, outcomes, projection
+from store import audit, digests, gateways, installation, notices, optouts, outbox, outcomes, projection, unsettled
 from store.schema import audit as audit_table
 from tests.trial import worlds
 from tests.trial.trials import Outcome, try_seed
@@ -142,7 +142,7 @@ def words_not_monotone(stack: ExitStack) -> None:
 
 def dead_claims_forgotten(stack: ExitStack) -> None:
     """What a dead process had claimed stays claimed."""
-    _patch(stack, outcomes, "strand", lambda *_: 0)
+    _patch(stack, unsettled, "strand", lambda *_: 0)
 
 
 def held_ignored(stack: ExitStack) -> None:
@@ -185,7 +185,7 @@ def told_twice_instead(stack: ExitStack) -> None:
 def instead_again_and_again(stack: ExitStack) -> None:
     """What did not arrive is followed up in each sweep."""
     _patch(stack, worlds, "_schema", _without("uq_messages_instead_of"))
-    _patch(stack, outcomes, "follow", lambda *_: None)
+    _patch(stack, unsettled, "follow", lambda *_: None)
     _patch(stack, outbox, "put_instead", lambda connection, new: bool(outbox.put(connection, new)))
 
 

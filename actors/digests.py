@@ -5,12 +5,15 @@ are made late: of daily and weekly ones the last, since all would tell the same;
 Rules: R7.1, R7.2. Callers: actors/steps.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.letterhead import wording_of
 from config.settings import Settings
@@ -22,7 +25,7 @@ from rules.lookback import month_of
 from rules.matters import Matter, Status
 from rules.offices import Person
 from rules.workdays import ONE_DAY, add_months
-from store import digests, facts, installation, notices, outbox, projection
+from store import digests, facts, findings, installation, notices, outbox, projection
 from store.outbox import New
 from store.reports import report_on
 from store.scoping import seen_by_municipality
@@ -31,6 +34,8 @@ from templates.gaps import gap_in_words
 from templates.reports import view_of
 from templates.terms import KINDS
 from templates.wording import DigestView
+
+log = structlog.get_logger()
 
 MADE_TO: Final = "digests"  #: the last day whose digests are made
 MOST_LINES: Final = 2000  #: overdue matters in a workbook
@@ -42,11 +47,27 @@ File = tuple[str, str, bytes]  #: name, content type, content
 def make_digests(connection: Connection, desk: Desk, at: datetime, settings: Settings) -> list[int]:
     """Make the digests due by `at`, and return the ids of the messages that carry them.
 
-    Running twice is harmless: a digest's kind, period, office and person are unique.
+    Running twice is harmless: a digest's kind, period, office and person are unique. One that cannot be put into words
+    keeps nothing else waiting: the operator is told, and it is tried again with those of the next day (R7.2).
     """
     press = _Press(connection, desk, at, settings)
-    messages = [message for digest in _due(connection, desk, press.day) for message in press.make(digest)]
-    installation.put(connection, MADE_TO, press.day.isoformat())
+    messages: list[int] = []
+    is_whole = True
+    for digest in _due(connection, desk, press.day):
+        try:
+            paper = press.write(digest)
+        except SQLAlchemyError:
+            raise
+        except Exception as err:
+            called = f"{digest.kind}:{digest.period}:{digest.office}"
+            log.exception("no_words", digest=called)
+            text = f"the digest {called} cannot be put into words ({type(err).__name__}); see the log"
+            findings.note(connection, "digest", called, text, at)
+            is_whole = False
+        else:
+            messages += press.put(digest, paper) if paper else []
+    if is_whole:
+        installation.put(connection, MADE_TO, press.day.isoformat())
     return messages
 
 
@@ -65,6 +86,16 @@ def _due(connection: Connection, desk: Desk, today: date) -> Iterator[Digest]:
     yield from last.values()
 
 
+@dataclass(frozen=True, slots=True)
+class _Paper:
+    """A digest in words."""
+
+    to: dict[Person, Channel]  #: the contacts who have not had it, and the channel of each
+    counts: Counts
+    words: dict[Channel, dict[str, Any]]  #: the same to all of an office
+    files: list[File]
+
+
 class _Press:
     """Makes the digests of one instant: what all of them tell is looked up once."""
 
@@ -80,18 +111,19 @@ class _Press:
         self._wording = wording_of(desk, settings)
         self._reports: dict[str, bytes] = {}
 
-    def make(self, digest: Digest) -> list[int]:
-        """Put a digest for each contact who has not had it into the outbox."""
+    def write(self, digest: Digest) -> _Paper | None:
+        """Put a digest into words for each contact who has not had it; None if there is nobody, or nothing to tell."""
         staff = self.desk.house.staff(digest.office)
         people = [person for person in staff if not digests.is_made(self.connection, digest, person.id)]
-        if not people or not is_made(digest, self._counts.get(digest.town, Counts())):
-            return []
+        counts = self._counts.get(digest.town, Counts())
+        if not people or not is_made(digest, counts):
+            return None
         overdue = self._overdue(digest)
         named = self._named(digest, overdue)
         view = self._view(digest, overdue, named)
-        files = self._files(digest, view, named)
-        words = cache(lambda channel: self._words(view, channel))
-        return [self._put(digest, view.counts, files, person, words) for person in people]
+        to = {person: person.used([Channel.EMAIL])[0] for person in people}
+        words = {channel: self._words(view, channel) for channel in dict.fromkeys(to.values())}
+        return _Paper(to, counts, words, self._files(digest, view, named))
 
     def _overdue(self, digest: Digest) -> list[Matter]:
         listed = projection.list_matters(self.connection, self.day, statuses=[Status.OVERDUE], town=digest.town)
@@ -155,26 +187,23 @@ class _Press:
         return self._reports[month]
 
     def _words(self, view: DigestView, channel: Channel) -> dict[str, Any]:
-        """Return what a digest says on a channel: the same to all of an office."""
+        """Return what a digest says on a channel."""
         if channel is not Channel.EMAIL:
             return {"body": self._wording.digest_sms(view)}
         email = self._wording.digest_email(view)
         return {"subject": email.subject, "body": email.text, "html": email.html}
 
-    def _put(
-        self,
-        digest: Digest,
-        counts: Counts,
-        files: list[File],
-        person: Person,
-        words: Callable[[Channel], dict[str, Any]],
-    ) -> int:
-        channel = person.used([Channel.EMAIL])[0]
-        new = New(kind="digest", person=person.id, channel=channel, at=self.at, day=self.day, **words(channel))
+    def put(self, digest: Digest, paper: _Paper) -> list[int]:
+        """Put a digest into the outbox for each of its contacts."""
+        return [self._put(digest, paper, person, channel) for person, channel in paper.to.items()]
+
+    def _put(self, digest: Digest, paper: _Paper, person: Person, channel: Channel) -> int:
+        words = paper.words[channel]
+        new = New(kind="digest", person=person.id, channel=channel, at=self.at, day=self.day, **words)
         message = outbox.put(self.connection, new)
         if channel is Channel.EMAIL:
-            outbox.attach(self.connection, message, files)
-        digests.record(self.connection, digest, person.id, counts, self.at, message)
+            outbox.attach(self.connection, message, paper.files)
+        digests.record(self.connection, digest, person.id, paper.counts, self.at, message)
         return message
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
+import structlog
 from sqlalchemy import Connection
 
 from actors.leaving import current_matters, superseded_reason
@@ -25,6 +26,8 @@ from store.notices import NoticeRow
 from store.outbox import Message
 from templates.wording import Wording
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -41,7 +44,7 @@ class Letters:
     """What a last look at some messages gave."""
 
     written: dict[int, Letter] = field(default_factory=dict)
-    dropped: list[tuple[Message, str, State]] = field(default_factory=list)  #: nothing in them still holds, and why
+    dropped: list[tuple[Message, str, State]] = field(default_factory=list)  #: what they cannot say any more, or at all
     unsettled: list[Message] = field(default_factory=list)  #: a fact about them is known, and not yet reckoned
 
 
@@ -98,7 +101,11 @@ def _write(  # noqa: PLR0913, PLR0917 - what one message is written from
     person = desk.house.person(message.person)
     items, expired = _items(connection, message, rows, matters, person, now)
     if items and person is not None:
-        letters.written[message.id] = written(items, local_day(now), wording)
+        try:
+            letters.written[message.id] = written(items, local_day(now), wording)
+        except Exception as err:  # one that has no words must not keep the others from leaving
+            log.exception("no_words", message=message.id)
+            letters.dropped.append((message, f"it cannot be put into words ({type(err).__name__})", State.FAILED))
     elif expired:
         letters.dropped.append((message, "the day that it reminds of has passed", State.EXPIRED))
     else:

@@ -197,7 +197,9 @@ class Wording:
         return tuple(self._digest_line(m, day) for m in sorted(overdue, key=lambda m: (m.due, m.id))[:most])
 
     def _digest_line(self, matter: Matter, day: date) -> DigestLine:
-        words = self._about(matter, EMAIL_LABEL) | {"period": terms.full_period(matter.label)}
+        words = self._about(matter, EMAIL_LABEL)
+        if matter.kind is MatterKind.VISIT:  # other labels are numbers and names, of any shape
+            words["period"] = terms.full_period(matter.label)
         return DigestLine(
             name=_line("sms/name.j2", _sheet(words)),
             office=str(words["who"]),

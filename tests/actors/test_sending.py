@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from sqlalchemy import Text, select
 from sqlalchemy.types import String
 
+import actors.letters
 from actors.bells import embedded_broker, hang_bells
 from actors.claiming import BATCH, CLAIM_HOLDS_S, LEASE_S
 from actors.steps import Plan
@@ -510,6 +511,27 @@ def test_a_fact_about_somebody_else_keeps_nothing_back(duban):
     duban.keep(record(visits=(visit("03-10", "V1", who="DB"),)))
     duban.send_due()
     assert states(duban) == {("sms", "accepted"), ("email", "accepted")}
+
+
+def test_a_message_that_cannot_be_put_into_words_fails_and_keeps_no_other_from_leaving(engine, monkeypatch):
+    duban = crowd(engine, 3)
+
+    def written(items, on, wording):
+        if items[0].person.id == "deputy:D01":
+            raise ValueError("Invalid isoformat string: '13900000001'")
+        return words(items, on, wording)
+
+    words = actors.letters.written
+    monkeypatch.setattr(actors.letters, "written", written)
+    duban.send_due()
+    assert [(m.person, m.state) for m in of_notices(duban)] == [
+        ("deputy:D00", "accepted"),
+        ("deputy:D01", "failed"),
+        ("deputy:D02", "accepted"),
+    ]
+    duban.sweep()
+    ((_, _, told),) = found(duban)
+    assert told.endswith("to deputy:D01 by sms: it cannot be put into words (ValueError); an e-mail goes in its stead")
 
 
 def test_what_was_reckoned_away_is_superseded(duban):

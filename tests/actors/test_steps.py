@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+import actors.digests
 import actors.leaving
 import actors.rounds
 import actors.steps
@@ -342,6 +343,32 @@ def test_each_monthly_digest_that_was_missed_is_made_late(duban):
     made.wake("04-02 11:00")
     made.run("04-03 16:00")
     assert sorted(line for line in made.digests() if line[1] == "monthly") == monthly
+
+
+def test_a_digest_that_cannot_be_put_into_words_keeps_nothing_else_waiting_and_is_made_late(duban, monkeypatch):
+    duban.run("03-24 08:00")
+    monkeypatch.setattr(actors.digests._Press, "_by_kind", refusing(actors.digests._Press._by_kind))
+    duban.run("04-01 10:00")
+    assert {made[1] for made in duban.digests() if made[0] >= "03-24"} == {"daily", "monthly"}
+    assert {rung for _, _, rung, *_ in duban.told("03-24 08:00")} == {"remind-7", "remind-2", "overdue"}
+    with duban.engine.begin() as connection:
+        told = [(kind, text) for _, kind, _, text in findings.latest(connection, 9)]
+    assert told == [("digest", "the digest weekly:2026-W14:MUN cannot be put into words (ValueError); see the log")]
+    monkeypatch.undo()
+    duban.run("04-02 10:00")
+    late = [made for made in duban.digests() if made[0] >= "04-02"]
+    assert late == [("04-02 08:30", "daily", "2026-04-02", "T1"), ("04-02 08:30", "weekly", "2026-W14", "MUN")]
+
+
+def refusing(by_kind):
+    """Have no weekly digest be made."""
+
+    def refuse(press, digest):
+        if digest.kind == "weekly":
+            raise ValueError("a word of a shape that nobody thought of")
+        return by_kind(press, digest)
+
+    return refuse
 
 
 def test_digests_before_the_first_day_are_not_made_up_for(duban):

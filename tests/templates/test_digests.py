@@ -7,7 +7,7 @@ import pytest
 from rules.digests import Counts, DigestKind
 from rules.petitions import Stage
 from templates.wording import segments
-from tests.templates.samples import AFTER, BEFORE, MATTERS, VIEW, WORDING, milestone, petition, visit
+from tests.templates.samples import AFTER, BEFORE, MATTERS, VIEW, WORDING, inspection, milestone, petition, visit
 from tests.templates.test_wording import HOSTILE, PLAIN, Tags
 
 
@@ -120,6 +120,13 @@ def test_hostile_data_is_inert_in_digests(text):
     assert email.subject.isprintable()
     assert WORDING.digest_sms(view).count("【") == 1
     email.html.encode()
+
+
+@pytest.mark.parametrize("label", ["GH-2026-9001", "2026-13-45", "2026-03-09", "G325-鹤山-13段", "A-B", "-", "--", "Q-9"])
+def test_a_number_or_a_name_of_whatever_shape_is_told_as_it_is(label):
+    many = [petition(Stage.HANDLE, label=label), milestone(label=label), inspection(label=label)]
+    for matter, line in zip(many, (WORDING.lines([matter], AFTER)[0] for matter in many), strict=True):
+        assert label in line.name, matter.id
 
 
 def test_every_rung_has_a_name():

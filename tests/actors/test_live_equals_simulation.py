@@ -26,6 +26,7 @@ from store import notices, outbox, projection
 from store.ahead import look_ahead
 from tests.actors.installations import Installation
 from tests.oracle.records import write_random_record
+from tests.oracle.renaming import give_odd_ids
 from tests.oracle.test_oracle_cases import arguments
 from tests.store.deliveries import made_digests
 
@@ -157,6 +158,13 @@ def test_a_random_record_is_told_as_in_the_simulation(sqlite_engine, tmp_path, s
 def test_a_random_record_is_told_as_in_the_simulation_on_postgresql(postgres_engine, tmp_path, seed):
     args = write_random_record(tmp_path, seed)
     assert_live_equals_simulation(postgres_engine, tmp_path, args["from"], args["to"], args["settings"])
+
+
+@pytest.mark.parametrize("seed", [4, 7])
+def test_ids_of_whatever_shape_change_nothing(engine, tmp_path, seed):
+    args = write_random_record(tmp_path, seed)
+    give_odd_ids(tmp_path)
+    assert_live_equals_simulation(engine, tmp_path, args["from"], args["to"], args["settings"])
 
 
 @pytest.mark.parametrize("case", CHOSEN)

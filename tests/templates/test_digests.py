@@ -122,7 +122,9 @@ def test_hostile_data_is_inert_in_digests(text):
     email.html.encode()
 
 
-@pytest.mark.parametrize("label", ["GH-2026-9001", "2026-13-45", "2026-03-09", "G325-鹤山-13段", "A-B", "-", "--", "Q-9"])
+@pytest.mark.parametrize(
+    "label", ["GH-2026-9001", "2026-13-45", "2026-03-09", "G325-鹤山-13段", "A-B", "-", "--", "Q-9"]
+)
 def test_a_number_or_a_name_of_whatever_shape_is_told_as_it_is(label):
     many = [petition(Stage.HANDLE, label=label), milestone(label=label), inspection(label=label)]
     for matter, line in zip(many, (WORDING.lines([matter], AFTER)[0] for matter in many), strict=True):

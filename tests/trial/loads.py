@@ -22,6 +22,7 @@ from rules.matters import subject_of
 from rules.policy import Policy
 from rules.workdays import ONE_DAY
 from tests.oracle import records
+from tests.oracle.renaming import give_odd_ids
 from tests.trial.faults import Chance
 
 TAIL: Final = 3  #: workdays without faults, in which everything must come to rest
@@ -74,6 +75,8 @@ def load_of(chance: Chance, size: str, days: int | None = None) -> Load:
 def _random(seed: int, size: str) -> tuple[Record, date, date, Policy]:
     with tempfile.TemporaryDirectory() as folder:
         args: dict[str, Any] = records.write_random_record(Path(folder), seed, size)
+        if seed % 4 == 0:
+            give_odd_ids(Path(folder))
         policy = load_policy(None, [f"{key}={value}" for key, value in args["settings"].items()], {})
         checked = check(Path(folder), calendar=load_calendar(), policy=policy)
     if checked.faults:

@@ -12,7 +12,6 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,7 +29,9 @@ HEADER: Final = "x-csrf-token"
 SAFE: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 #: no cookie is read here: API clients bring tokens, gateways signatures; the rest is open to all
 WITHOUT_SESSION: Final = ("/api/", "/webhooks/", "/static/", "/healthz", "/readyz", "/metrics")
-FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+#: what our pages and Twilio send. The other kind is never read: its fields come in a charset that the sender names, and
+#: some take Python seconds for a few hundred kilobytes, in which nobody else is answered
+FORM: Final = "application/x-www-form-urlencoded"
 
 
 def in_real_time(services: Services, span: timedelta) -> timedelta:
@@ -64,7 +65,7 @@ class Sessions:
             body = await request.body()
             try:
                 state.form = await _read_form(scope, body)
-            except (HTTPException, MultiPartException):
+            except HTTPException:
                 await PlainTextResponse("the form cannot be read", 400)(scope, receive, send)
                 return
             if known is None or is_from_elsewhere(request) or not is_same(known, _brought(request, state.form)):
@@ -103,10 +104,12 @@ def refused(request: Request) -> Response:
 
 async def _read_form(scope: Scope, body: bytes) -> FormData:
     request = Request(scope, _once(body))
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in FORMS:
-        return FormData()
-    return await request.form(max_files=0, max_fields=1000)
+    return await request.form(max_fields=1000) if has_form(request) else FormData()
+
+
+def has_form(request: Request) -> bool:
+    """Say whether a request brings a form of the kind that is read."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
 
 
 def _brought(request: Request, form: FormData) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +25,7 @@ from config.gateways import STATUS_PATH
 from config.services import Services
 from intake.replies import take_reply
 from store import outcomes
+from web.sessions import has_form
 
 INBOUND_PATH: Final = "/webhooks/twilio/inbound"
 SIGNATURE: Final = "x-twilio-signature"
@@ -61,7 +63,7 @@ async def inbound(request: Request) -> Response:
 
 async def _signed(request: Request) -> Mapping[str, str]:
     """Return the form of a request that is Twilio's; refuse any other."""
-    form = await request.form(max_files=0, max_fields=200)
+    form = await request.form(max_fields=200) if has_form(request) else FormData()
     params = {key: value for key, value in form.multi_items() if isinstance(value, str)}
     is_plain = len(params) == len(form.multi_items()) and all(map(NAME.fullmatch, params))
     if not is_plain or not await run_in_threadpool(_is_signed, request, params):

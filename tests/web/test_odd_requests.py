@@ -133,6 +133,26 @@ def test_a_form_in_another_dress_changes_nothing(small, operator):
     assert small.dump() == before
 
 
+PARTS = "multipart/form-data; boundary=x"
+#: charsets that a sender may name for a part: slow, unknown, or giving half characters
+CHARSETS = ("punycode", "undefined", "idna", "unicode_escape", "utf-7", "nothing")
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/webhooks/twilio/status", "/webhooks/twilio/inbound"])
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_form_in_parts_is_not_even_read(small, operator, monkeypatch, path, charset):
+    monkeypatch.setattr("starlette.requests.MultiPartParser", None)
+    part = f'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n{operator.csrf}\\ud800\r\n--x--\r\n'
+    kind = f"{PARTS}; charset={charset}"
+    assert operator.client.post(path, content=part, headers={"Content-Type": kind}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/sign-out", "/webhooks/twilio/status"])
+def test_a_form_of_very_many_fields_is_refused(operator, path):
+    body = "&".join(f"a{n}=1" for n in range(2000))
+    assert operator.client.post(path, content=body, headers={"Content-Type": FORM}).status_code == 400
+
+
 @pytest.fixture
 def small(sqlite_engine):
     return Installation(sqlite_engine, start=NOW.date())

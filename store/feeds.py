@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, select, true, tuple_
 
 from store.notices import COLUMNS, NoticeRow, Told
 from store.schema import matters, messages, notices
-from store.scoping import Scope, matters_in
+from store.scoping import Scope, matters_open_to
 from store.views.matters import COLUMNS as LINE
 from store.views.matters import MatterLine, line, rank_of, standing
 
@@ -44,11 +44,22 @@ def matters_after(
     connection: Connection, scope: Scope, day: date, wanted: MattersWanted, after: tuple[date, str] | None, limit: int
 ) -> list[MatterLine]:
     """Return matters that somebody may see, the earliest due date first, after one of them."""
-    conditions = [matters_in(scope), *_matter_conditions(wanted, day)]
+    conditions = [_open_to(scope), *_matter_conditions(wanted, day)]
     if after:
         conditions.append(tuple_(matters.c.due, matters.c.id) > tuple_(*after))
     query = select(*LINE, rank_of().label("rank")).where(*conditions).order_by(matters.c.due, matters.c.id)
     return [line(row) for row in connection.execute(query.limit(limit))]
+
+
+def _open_to(scope: Scope) -> ColumnElement[bool]:
+    """Return which matters a program may read singly: one of the whole county all, of a town those open to the town."""
+    return true() if scope.everything else matters_open_to(scope)
+
+
+def is_open_to(connection: Connection, scope: Scope, matter: str) -> bool:
+    """Say whether a matter is there and a program may read it."""
+    query = select(matters.c.id).where(matters.c.id == matter, _open_to(scope))
+    return connection.execute(query).first() is not None
 
 
 def _matter_conditions(wanted: MattersWanted, day: date) -> Sequence[ColumnElement[bool]]:
@@ -74,7 +85,7 @@ def notices_after(
     """Return notices of matters that somebody may see, in the order in which they were decided."""
     conditions: list[Any] = []
     if not scope.everything:
-        conditions.append(notices.c.matter.in_(select(matters.c.id).where(matters_in(scope))))
+        conditions.append(notices.c.matter.in_(select(matters.c.id).where(_open_to(scope))))
     equal = {notices.c.matter: wanted.matter, notices.c.to_person: wanted.to, notices.c.state: wanted.state}
     conditions += [column == value for column, value in equal.items() if value is not None]
     if after is not None:

@@ -221,6 +221,7 @@ def test_a_token_to_read_writes_nothing(program, path):
     [
         ("/visits", VISIT),
         ("/petitions", PETITION),
+        ("/petitions", PETITION | {"town": "T2"}),  # a deputy of T1
         ("/petition_events", EVENT),
         ("/petition_events", EVENT | {"petition": "P-none"}),
         ("/project_events", PROGRESS),
@@ -246,6 +247,29 @@ def test_a_token_of_one_town_reads_that_town(program):
     assert {one["town"] for one in reader.get("/matters").json()["matters"]} == {"T2"}
     assert {one["matter"] for one in reader.get("/notices").json()["notices"]} == {"petition:P2:assign:1"}
     assert reader.get("/matters/petition:P1:assign:1").status_code == 404
+
+
+def test_a_confidential_opinion_that_was_raised_is_no_more_its_towns_own(program, house, writer):
+    """R5.10: what is said of the town may have gone up past it."""
+    raised = {"petition": "P3", "event": "raised", "level": "municipal"}
+    mine = program(town="T1")
+    house.run("03-12 10:00", sends=False)
+    assert reads(mine) == reads(writer) != (set(), set(), {404})
+    assert mine.post("/petition_events", raised).status_code == 201
+    house.run("03-19 10:00", sends=False)
+    assert reads(mine) == (set(), set(), {404})
+    assert mine.post("/petition_events", {"petition": "P3", "event": "withdrawn"}).status_code == 403
+    matters, notices, statuses = reads(writer)
+    assert (len(matters), len(notices) > 0, statuses) == (2, True, {200})
+
+
+def reads(program):
+    """What a program reads of P3: the matters and notices listed, and the answers to single ones."""
+    matters = {one["matter"] for one in program.get("/matters", subject="P3").json()["matters"]}
+    singly = ["petition:P3:assign:1", *matters]
+    notices = [program.get("/notices", matter=matter).json()["notices"] for matter in singly]
+    answers = {program.get(f"/matters/{matter}").status_code for matter in singly}
+    return matters, {one["id"] for some in notices for one in some}, answers
 
 
 # Reading -----------------------------------------------------------------------------------

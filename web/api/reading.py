@@ -5,6 +5,7 @@ Each sees what its token's scope holds. Long lists come in pages with a cursor. 
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import Counter
 from datetime import date
 from typing import Annotated, Any, Final
 
@@ -19,7 +20,7 @@ from store import feeds
 from store.engine import reading
 from store.feeds import MattersWanted, NoticesWanted
 from store.notices import Told
-from store.views.matters import MatterLine, may_see
+from store.views.matters import MatterLine
 from web.api.clients import client_of
 from web.api.models import (
     Explained,
@@ -38,8 +39,8 @@ LARGEST_ID: Final = 2**31 - 1
 
 def _each_once(request: Request) -> None:
     """Refuse a filter that is given twice: of two towns one would count, and nobody would know which."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    if twice := sorted(name for name, times in given.items() if times > 1):
         raise HTTPException(422, f"given more than once: {', '.join(twice)}"[:200])
 
 
@@ -89,7 +90,7 @@ def explain_matter(request: Request, matter: Annotated[MatterId, Path()]) -> Exp
     """Tell the whole ladder of a matter: facts, due date day by day, rungs fired and to come."""
     services = _services(request)
     with reading(services.engine) as connection:
-        if not may_see(connection, client_of(request).scope, matter):
+        if not feeds.is_open_to(connection, client_of(request).scope, matter):
             raise HTTPException(404)
         desk = request.app.state.desks.of(connection)
         try:

@@ -22,10 +22,9 @@ from config.services import Services
 from intake import commands
 from intake.faults import Refused, Where
 from rules.facts import Acknowledgement, Petition, PetitionEvent, ProjectEvent, Visit
-from store import audit, idempotency
+from store import audit, feeds, idempotency
 from store.schema import FACTS
-from store.scoping import petitions_in, projects_in, seats_in
-from store.views.matters import may_see
+from store.scoping import petitions_open_to, projects_in, seats_in
 from web.api.clients import Client, client_of
 from web.api.models import (
     ONE_LINE,
@@ -69,6 +68,11 @@ class Writing:
         """Refuse a token of another town."""
         if self.client.token.town not in (None, town):
             raise beyond()
+
+    def require_seat_of(self, deputy: str) -> None:
+        """Refuse a token of one town for a deputy who has no seat there."""
+        seats = FACTS["seats"]
+        self.require(seats, (seats.c.deputy == deputy) & seats_in(self.client.scope))
 
     def require_new(self, table: str, ident: str) -> None:
         """Refuse an id that is taken: a program adds to the record, it does not write over it."""
@@ -136,8 +140,7 @@ def record_visit(request: Request, sent: VisitSent, key: Key = None) -> JSONResp
     """Record a visit."""
 
     def do(writing: Writing) -> str:
-        seats = FACTS["seats"]
-        writing.require(seats, (seats.c.deputy == sent.deputy) & seats_in(writing.client.scope))
+        writing.require_seat_of(sent.deputy)
         ident = sent.id or f"V-{writing.services.new_attempt()}"
         writing.require_new("visits", ident)
         cells = sent.model_dump(exclude={"id", "date"})
@@ -155,6 +158,8 @@ def register_petition(request: Request, sent: PetitionSent, key: Key = None) -> 
 
     def do(writing: Writing) -> str:
         writing.require_town(sent.town)
+        if sent.deputy is not None:
+            writing.require_seat_of(sent.deputy)
         writing.require_new("petitions", sent.id)
         petition = Petition(recorded_at=writing.at, **sent.model_dump())
         commands.register_petition(writing.connection, petition, **writing.rules)
@@ -170,7 +175,7 @@ def report_petition_event(request: Request, sent: PetitionEventSent, key: Key = 
 
     def do(writing: Writing) -> str:
         petitions = FACTS["petitions"]
-        writing.require(petitions, (petitions.c.id == sent.petition) & petitions_in(writing.client.scope))
+        writing.require(petitions, (petitions.c.id == sent.petition) & petitions_open_to(writing.client.scope))
         event = PetitionEvent(at=writing.at, **sent.model_dump())
         commands.report_petition_event(writing.connection, event, **writing.rules)
         writing.note(f"petition-{sent.event}", f"petition:{sent.petition}")
@@ -200,7 +205,7 @@ def acknowledge(request: Request, sent: AcknowledgementSent, key: Key = None) ->
 
     def do(writing: Writing) -> str:
         writing.require_town(sent.office)
-        if writing.client.token.town and not may_see(writing.connection, writing.client.scope, sent.matter):
+        if writing.client.token.town and not feeds.is_open_to(writing.connection, writing.client.scope, sent.matter):
             raise beyond()
         word = Acknowledgement(matter=sent.matter, at=writing.at, office=sent.office)
         commands.acknowledge(writing.connection, word, **writing.rules)

@@ -88,6 +88,20 @@ def do_sign_in(request: Request) -> Response:
     services = _services(request)
     account = accounts.as_id(_text(request, "account"))
     onward = safe_next(_text(request, "next"))
+    problem = _disbelieved(request, account, _text(request, "password"))
+    if problem:
+        status = 429 if problem == "too_many" else 401
+        return _page(request, "sign_in.html.j2", problem, status, next=onward, account=account)
+    with services.engine.begin() as connection:
+        secret = _begin(connection, request, account, services.clock.now())
+    response = redirect(onward)
+    sign_in(response, secret, services)
+    return response
+
+
+def _disbelieved(request: Request, account: str, password: str) -> str:
+    """Return why a password lets nobody in, "wrong" or "too_many" tries before it; an empty text if it does."""
+    services = _services(request)
     keys = (f"account:{hash_of(account)}", f"address:{origin_of(request, services.settings.proxies())}")
     now = services.clock.now()
     since = now - in_real_time(services, WINDOW)
@@ -100,16 +114,13 @@ def do_sign_in(request: Request) -> Response:
             sessions.forget_tries(connection, noted)
         known = accounts.password_of(connection, account)
     if is_too_many:
-        return _page(request, "sign_in.html.j2", "too_many", 429, next=onward, account=account)
-    if not accounts.holds(known, _text(request, "password")):
-        return _page(request, "sign_in.html.j2", "wrong", 401, next=onward, account=account)
+        return "too_many"
+    if not accounts.holds(known, password):
+        return "wrong"
     with services.engine.begin() as connection:
         sessions.forget_tries(connection, noted)
         sessions.forget_tries_for(connection, keys[0])
-        secret = _begin(connection, request, account, now)
-    response = redirect(onward)
-    sign_in(response, secret, services)
-    return response
+    return ""
 
 
 def _is_too_many(connection: Connection, keys: tuple[str, str], since: datetime) -> bool:
@@ -210,12 +221,13 @@ def do_password(request: Request) -> Response:
     """Change one's own password; all sessions of the account end, and a new one begins."""
     services, viewer = _services(request), viewer_of(request)
     password = _text(request, "password")
-    with reading(services.engine) as connection:
-        known = accounts.password_of(connection, viewer.account)
-    problem = _problem_of(password, _text(request, "again"), viewer.account)
-    if not accounts.holds(known, _text(request, "present")):
-        problem = "wrong_present"
-    elif not problem and accounts.holds(known, password):
+    present = _text(request, "present")
+    # Whoever finds a browser open, or has stolen its cookie, has no more tries than at the door.
+    problem = _disbelieved(request, viewer.account, present)
+    if problem == "too_many":
+        return _page(request, "password.html.j2", problem, 429)
+    problem = "wrong_present" if problem else _problem_of(password, _text(request, "again"), viewer.account)
+    if not problem and password == present:
         problem = "same_as_before"
     if problem:
         return _page(request, "password.html.j2", problem, 422)

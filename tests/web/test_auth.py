@@ -143,6 +143,16 @@ def test_after_many_tries_even_the_right_password_has_to_wait(operator, house, c
     assert sign_in(client, "li.ming", PASSWORD).status_code == 303
 
 
+def test_an_open_browser_gives_no_more_tries_than_the_door(operator, house, client):
+    new = {"password": "another good one", "again": "another good one"}
+    for _ in range(TRIES_PER_ACCOUNT):
+        assert operator.post("/password", new | {"present": "wrong wrong"}).status_code == 422
+    assert operator.post("/password", new | {"present": PASSWORD}).status_code == 429
+    assert sign_in(client, "li.ming", PASSWORD).status_code == 429
+    house.clock.instant += timedelta(minutes=16)
+    assert operator.post("/password", new | {"present": PASSWORD}).status_code == 303
+
+
 def test_changing_the_forwarded_address_does_not_help(operator, client):
     for i in range(TRIES_PER_ADDRESS):
         header = {"X-Forwarded-For": f"10.0.0.{i}", "X-Real-IP": f"10.0.0.{i}", "Forwarded": f"for=10.0.0.{i}"}

@@ -402,6 +402,19 @@ def test_a_form_sent_twice_records_once(somebody, house):
     assert count(house, "visits") == before + 1
 
 
+def test_a_reception_sent_twice_says_that_it_is_on_record_and_promises_nothing_new(somebody, house):
+    browser = somebody("town")
+    assert browser.post("/register/reception", RECEPTION).status_code == 303
+    before = house.dump()
+    for number in (RECEPTION["number"], "GH2026-0002"):
+        again = browser.post("/register/reception", RECEPTION | {"number": number})
+        assert again.status_code == 303
+        page = browser.get(again.headers["location"]).text
+        assert "此表已登记过，没有重复登记" in page
+        assert number not in page
+    assert house.dump() == before
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

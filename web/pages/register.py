@@ -142,6 +142,10 @@ def take(request: Request) -> Response:
         member = _find(look, values.get("deputy", ""))
         if member is None:
             raise not_there()
+        if _is_taken(look, sort, values.get("ticket", "")):
+            # Before anything else: what it asks for is on record by now, its number among them.
+            done = look.t("此表已登记过，没有重复登记", "This form is on record; nothing was recorded twice")
+            return redirect("/register", Flash("done", done))
         try:
             with connection.begin_nested():
                 return _take_leave(look, member, values) if sort == "leave" else _take_visit(look, sort, member, values)
@@ -149,6 +153,11 @@ def take(request: Request) -> Response:
             return _form(look, sort, member, values, wrong.problems, 422)
         except Refused as refused:
             return _form(look, sort, member, values, faults_as_problems(refused, {"id": "number"}), 409)
+
+
+def _is_taken(look: Look, sort: str, ticket: str) -> bool:
+    table, initial = ("leaves", "L") if sort == "leave" else ("visits", "W")
+    return bool(TICKET.fullmatch(ticket)) and duty.is_recorded(look.connection, table, f"{initial}{ticket}")
 
 
 def _ticket(read: Reader) -> str:
@@ -175,9 +184,6 @@ def _take_visit(look: Look, sort: str, member: Member, values: Values) -> Respon
         opinions = 1
     read.done()
     assert day is not None  # noqa: S101 - read.done has raised otherwise
-    done = redirect("/register", Flash("done", _done(look, member, opinion)))
-    if duty.is_recorded(look.connection, "visits", ident):
-        return done
     visit = Visit(
         id=ident, deputy=member.deputy, day=day, kind=kind, place=place, form=form, voters=voters, opinions=opinions,
         note=note, recorded_at=look.now.replace(microsecond=0),
@@ -186,7 +192,7 @@ def _take_visit(look: Look, sort: str, member: Member, values: Values) -> Respon
     _note(look, "visit", f"visit:{ident}", deputy=member.deputy)
     if opinion:
         _register(look, opinion)
-    return done
+    return redirect("/register", Flash("done", _done(look, member, opinion)))
 
 
 def _done(look: Look, member: Member, opinion: Petition | None) -> str:
@@ -230,13 +236,12 @@ def _take_leave(look: Look, member: Member, values: Values) -> Response:
     read.done()
     assert begins is not None  # noqa: S101 - read.done has raised otherwise
     assert ends is not None  # noqa: S101 - likewise
-    if not duty.is_recorded(look.connection, "leaves", ident):
-        leave = Leave(
-            id=ident, deputy=member.deputy, begins=begins, ends=ends, reason=reason, approver=approver,
-            recorded_at=look.now.replace(microsecond=0),
-        )  # fmt: skip
-        record_leave(look.connection, leave, calendar=look.desk.calendar, policy=look.desk.policy)
-        _note(look, "leave", f"leave:{ident}", deputy=member.deputy)
+    leave = Leave(
+        id=ident, deputy=member.deputy, begins=begins, ends=ends, reason=reason, approver=approver,
+        recorded_at=look.now.replace(microsecond=0),
+    )  # fmt: skip
+    record_leave(look.connection, leave, calendar=look.desk.calendar, policy=look.desk.policy)
+    _note(look, "leave", f"leave:{ident}", deputy=member.deputy)
     done = look.t(f"已登记{member.name}的请假", f"Recorded the leave of {member.name}")
     return redirect("/register", Flash("done", done))
 

@@ -144,7 +144,7 @@ def add(connection: Connection, account: Account, password: str, *, actor: str) 
     row = {f.name: getattr(account, f.name) for f in fields(Account)} | {"password": hash_password(password)}
     if not insert_one(connection, accounts, row):
         return False
-    _note(connection, "account-added", account.id, account.created_at, actor, role=account.role)
+    _note(connection, audit.ACCOUNT_ADDED, account.id, account.created_at, actor, role=account.role)
     return True
 
 

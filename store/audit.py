@@ -16,16 +16,18 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, text, true
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, insert, select, text, true
 from sqlalchemy.exc import DataError
 
 from store import installation
 from store.schema import audit
+from store.schema_service import accounts
 
 KEY: Final = "duban_audit_key"  #: execution option of an engine whose entries are sealed: what finds the key
 HEAD: Final = "audit_head"  #: the last sealed entry, as a checkpoint
 APPENDING: Final = 8632  #: lock that one transaction holds from its first entry to its end
 BATCH: Final = 2000
+ACCOUNT_ADDED: Final = "account-added"
 START: Final = "start"  #: what stands before the first entry
 #: what a spoilt cell brings about, in the driver, in SQLAlchemy or here
 UNREADABLE_ERRORS: Final = (ValueError, TypeError, LookupError, AttributeError, OverflowError, DataError)
@@ -181,6 +183,8 @@ class Verdict:
     sealed: int = 0
     findings: list[Finding] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)  #: findings that concern no run of entries
+    covered: int = 0  #: entries before the first sealed one
+    first: int | None = None  #: the first sealed entry
     last: Checkpoint | None = None  #: the last sealed entry
 
     @property
@@ -201,8 +205,8 @@ class Verdict:
 def verify(connection: Connection, keys: Sequence[bytes], checkpoints: Sequence[Checkpoint] = ()) -> Verdict:
     """Walk over the whole trail, and hold it against its seals, its head, and checkpoints kept elsewhere.
 
-    Entries from before the first seal are no finding: that seal covers them together. A trail without any seal
-    proves nothing, which is one.
+    The first seal covers together what stands before it, as it was when that seal was made. That seals were taken off
+    and the entries changed before, only a checkpoint from elsewhere can disprove.
     """
     verdict = Verdict()
     by_name = {key_id(key): key for key in keys}
@@ -222,19 +226,40 @@ def verify(connection: Connection, keys: Sequence[bytes], checkpoints: Sequence[
         if mac is None:
             if verdict.sealed:
                 verdict.note(UNSEALED, seq)
+            else:
+                verdict.covered += 1
             before = _if_readable(partial(_covered, before, entry)) or START
         else:
             if not has_gap:
                 _check_seal(verdict, by_name, before, entry)
             verdict.sealed += 1
+            verdict.first = verdict.first or seq
             verdict.last = Checkpoint(seq, verdict.entries, mac)
             before = mac
         if seq in wanted:
             seen[seq] = Checkpoint(seq, verdict.entries, mac or "")
         place = seq
     _check_end(verdict, head, place)
-    verdict.doubts += [problem for known in checkpoints if (problem := _contradiction(known, seen.get(known.seq)))]
+    problems = {known: _contradiction(known, seen.get(known.seq)) for known in checkpoints}
+    verdict.doubts += filter(None, problems.values())
+    proved = max((known.seq for known, problem in problems.items() if not problem), default=0)
+    _check_beginning(connection, verdict, proved)
     return verdict
+
+
+def _check_beginning(connection: Connection, verdict: Verdict, proved: int) -> None:
+    """Note what could be a trail stripped of its seals, or begun anew; `proved`: up to where a checkpoint fits."""
+    if verdict.first and verdict.covered and proved < verdict.first:
+        verdict.doubts.append(
+            f"entries before entry {verdict.first} have no seal of their own, and it covers them as they were when it "
+            "was added: what they were before, a checkpoint that is kept elsewhere can say"
+        )
+    noted = exists().where(audit.c.action == ACCOUNT_ADDED, audit.c.subject == "account:" + accounts.c.id)
+    strangers = connection.execute(select(accounts.c.id).where(~noted).order_by(accounts.c.id)).scalars().all()
+    if strangers:
+        verdict.doubts.append(
+            f"no entry tells who added the account {', '.join(strangers)}: entries were removed, or it is not duban's"
+        )
 
 
 def _entries(connection: Connection, *, after: int | None) -> Iterator[dict[str, Any]]:

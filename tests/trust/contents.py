@@ -41,8 +41,13 @@ def fill(connection: Connection) -> None:
             for row in rows:
                 connection.execute(insert(table).values(row))
     connection.execute(stale.delete().where(stale.c.kind != "seat"))
-    for number in range(3):
-        audit.append(connection, at=NOW, actor="operator:root", action="retry", subject=f"notice:{number}", why=TEXT)
+    done = [
+        (audit.ACCOUNT_ADDED, "account:accounts 1"),
+        (audit.ACCOUNT_ADDED, "account:accounts 2"),
+        ("retry", "notice:1"),
+    ]
+    for action, subject in done:
+        audit.append(connection, at=NOW, actor="operator:root", action=action, subject=subject, why=TEXT)
 
 
 def _rows(table: Table) -> list[dict[str, Any]]:

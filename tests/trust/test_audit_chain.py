@@ -13,7 +13,8 @@ from sqlalchemy import delete, insert, select, text, update
 from actors.watching import watch
 from config.settings import load_settings
 from daemon.doctor import _trail
-from store import audit, installation
+from store import accounts, audit, installation
+from store.accounts import Account, Role
 from store.audit import (
     BEFORE_FIRST,
     BEYOND_HEAD,
@@ -272,7 +273,7 @@ def test_a_trail_stripped_of_all_seals_proves_nothing(written):
 
 def test_seals_taken_off_the_first_entries_show_where_the_next_rests_on_them(written):
     forge(written, update(trail).where(trail.c.seq < 3).values(mac=None))
-    assert told(written) == [(CHANGED, 3, 3)]
+    assert told(written, checkpoints=[checkpoint(written)]) == [(CHANGED, 3, 3)]
 
 
 def test_entries_from_before_the_key_are_covered_by_the_first_seal(engine):
@@ -280,11 +281,43 @@ def test_entries_from_before_the_key_are_covered_by_the_first_seal(engine):
     assert not verified(engine).is_sound
     audit.use_key(engine, lambda: KEY)
     add(engine, 2)
-    verdict = verified(engine)
+    kept = checkpoint(engine)
+    verdict = verified(engine, checkpoints=[kept])
     assert verdict.is_sound
     assert (verdict.entries, verdict.sealed) == (5, 2)
     forge(engine, update(trail).where(trail.c.seq == 2).values(actor="operator:other"))
-    assert told(engine) == [(CHANGED, 4, 4)]
+    assert told(engine, checkpoints=[kept]) == [(CHANGED, 4, 4)]
+
+
+def test_a_trail_stripped_of_its_seals_and_changed_shows_also_after_the_next_entry(written):
+    mailed = checkpoint(written)
+    forge(
+        written,
+        update(trail).values(mac=None),
+        update(trail).where(trail.c.seq == 2).values(actor="account:innocent"),
+        delete(trail).where(trail.c.seq == 4),
+        text("DELETE FROM installation"),
+    )
+    add(written)
+    (doubt,) = told(written)
+    assert doubt.startswith("entries before entry 7 have no seal of their own")
+    assert told(written, checkpoints=[mailed])[0] == (
+        "entry 6 is not the one of the checkpoint: the trail was written anew"
+    )
+    assert told(written, checkpoints=[mailed])[1] == doubt, "a checkpoint that does not fit proves nothing"
+
+
+def test_a_trail_begun_anew_shows_by_the_accounts_of_which_it_knows_nothing(keyed):
+    with keyed.begin() as connection:
+        li = Account(id="li.ming", name="李明", role=Role.OPERATOR, created_at=NOW)
+        accounts.add(connection, li, "correct horse battery", actor="test")
+    add(keyed, ENTRIES)
+    assert told(keyed) == []
+    forge(keyed, delete(trail), text("DELETE FROM installation"))
+    (doubt,) = told(keyed)
+    assert doubt.startswith("no entry tells who added the account li.ming")
+    add(keyed, ENTRIES)
+    assert told(keyed) == [doubt]
 
 
 def test_a_key_may_be_changed_and_the_old_one_still_verifies(written):

@@ -56,6 +56,8 @@ class ProjectDocket(Docket):
 
     def take(self, at: datetime, facts: Sequence[Fact]) -> None:
         """Open the milestones if that has not been done, then step through the events of the instant."""
+        if at < self.project.recorded_at:
+            return  # an acknowledgement before that, which does not hold, makes no project known
         self.record()
         for fact in facts:
             if isinstance(fact, ProjectEvent) and not self.refuse(fact):

@@ -571,6 +571,13 @@ class Maker:
             for at_ in (at, *(self.draw.after(at) for _ in range(self.rng.choice((0, 0, 1, 2))))):
                 by_chain = matter.chain and self.draw.chance(0.85)
                 self.make_acknowledgement(matter.id, at_, self.rng.choice(matter.chain if by_chain else offices))
+        recorded = {project.id: project.known for project in record.projects}
+        for milestone in record.milestones:
+            if self.draw.chance(0.05):  # before anybody knows of its project: that makes it no more known
+                early = recorded[milestone.project] - timedelta(minutes=self.rng.choice((1, 90, 2000)))
+                self.make_acknowledgement(
+                    f"milestone:{milestone.project}:{milestone.seq}", early, self.rng.choice(offices)
+                )
 
     def ack_instant(self, facts: list[datetime]) -> datetime:
         """When is something acknowledged: at any time, in a round, or with another fact?"""

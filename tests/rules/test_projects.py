@@ -2,9 +2,10 @@
 
 import pytest
 
+from rules.facts import Acknowledgement
 from rules.matters import Status
 from rules.projects import wrong_milestones
-from tests.rules.builders import at, brief, built, day, matter_of, milestone, progress, project, stands
+from tests.rules.builders import at, brief, built, day, matter_of, milestone, progress, project, record, stands, told
 
 #: gaps in `seq` are allowed; 7 March is a Saturday, 5 April a Sunday within Qingming
 PLAN = (
@@ -47,6 +48,16 @@ def test_milestones_stand_in_the_order_of_their_stages(stages, wrong):
     plan = [milestone(seq, stage, "03-31") for seq, stage in enumerate(stages, 1)]
     assert [m.seq for m, _ in wrong_milestones(plan)] == wrong
     assert [m.seq for m, _ in wrong_milestones(plan[::-1])] == wrong, "the order of the file does not matter"
+
+
+def test_an_acknowledgement_from_before_makes_no_project_known():
+    of = record(
+        projects=(project(recorded="03-18 10:00"),),
+        milestones=(milestone(1, "approved", "03-17"),),
+        acknowledgements=(Acknowledgement(matter="milestone:J1:1", at=at("03-18 08:30"), office="T1"),),
+    )
+    fired = [(when, rung) for when, _, rung, *_ in told(of, "03-16", "03-20")]
+    assert set(fired) == {("03-19 09:00", "overdue")}
 
 
 def test_all_milestones_open_when_the_project_is_recorded():

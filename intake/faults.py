@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Final
 
 LONGEST_SHOWN: Final = 60
+LONGEST_NAME: Final = 100  #: nothing that the record names is longer; what is resembles none of it
 MANY: Final = 5_000  #: above that, a search for the nearest name would cost more than it helps
 HIDDEN: Final = "…"
 
@@ -82,9 +83,9 @@ class Where:
         )
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, longest: int = LONGEST_SHOWN) -> str:
     """Return a text that fits on a line."""
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + HIDDEN
+    return text if len(text) <= longest else text[: longest - 1] + HIDDEN
 
 
 def mask_phone(text: str) -> str:
@@ -93,6 +94,8 @@ def mask_phone(text: str) -> str:
     >>> mask_phone("+86 138 0000 5678"), mask_phone("1380000"), mask_phone("陈一")
     ('138****5678', '…', '…')
     """
+    if len(text) > LONGEST_NAME:
+        return HIDDEN  # to look through a book for digits takes its time
     digits = "".join(c for c in text.removeprefix("+86") if c.isascii() and c.isdigit())
     shortest = 8
     return f"{digits[:3]}****{digits[-4:]}" if len(digits) >= shortest else HIDDEN
@@ -104,6 +107,8 @@ def nearest(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
     >>> nearest("plaec", ["place", "date"]), nearest("weather", ["place", "date"])
     ('place', '')
     """
+    if len(name) > LONGEST_NAME:
+        return ""  # to compare takes the product of both lengths
     if len(known) > MANY:
         known = [k for k in known if k[:2] == name[:2] and abs(len(k) - len(name)) <= 1][:MANY]
     return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), "")

@@ -26,6 +26,8 @@ FIRST_DAY: Final = date(1950, 1, 1)
 LAST_DAY: Final = date(2199, 12, 31)
 LONGEST_TEXT: Final = 32_767  #: what a spreadsheet's cell can hold
 LONGEST_ID: Final = 100
+LONGEST_EMAIL: Final = 254  #: RFC 5321
+LONGEST_WORD: Final = 100  #: of a date, a number, a choice: with room for much that is wrong
 LARGEST_COUNT: Final = 2_147_483_647  #: what a database's integer can hold
 CACHED: Final = 1 << 16
 
@@ -79,8 +81,8 @@ class _Remembered(dict[Any, Value]):
 
     def __missing__(self, raw: object) -> Value:
         value = self._read(raw)
-        # Texts alone: in a workbook 1, 1.0 and TRUE are equal and say different things.
-        if isinstance(raw, str):
+        # Texts alone: in a workbook 1, 1.0 and TRUE are equal and say different things. Long ones take room.
+        if isinstance(raw, str) and len(raw) <= LONGEST_ID:
             if len(self) == CACHED:
                 self.clear()
             self[raw] = value
@@ -91,6 +93,7 @@ class Cell:
     """A kind of cell. `read_text` gets a text that is neither empty nor surrounded by blanks."""
 
     wanted = "a value"  #: completes: nothing is given; want …
+    longest = LONGEST_WORD  #: characters; a longer text is not read: to take it apart would take its time
     is_repeated = True  #: few different values in many rows: what was read once is remembered
 
     def read_text(self, text: str) -> object:
@@ -142,15 +145,14 @@ class Text(Cell):
     """Any text of any length that a spreadsheet can hold."""
 
     wanted = "a text"
+    longest = LONGEST_TEXT
     is_repeated = False
 
     def read_text(self, text: str) -> str:
-        if len(text) > LONGEST_TEXT:
-            raise Unreadable(f"has {len(text)} characters; want at most {LONGEST_TEXT}")
         return printable(text)
 
     def read_texts(self, texts: Sequence[str]) -> Sequence[str] | None:
-        return _plain_texts(texts, LONGEST_TEXT)
+        return _plain_texts(texts, self.longest)
 
 
 def _plain_texts(texts: Sequence[str], longest: int) -> Sequence[str] | None:
@@ -169,8 +171,6 @@ class Id(Cell):
         self.longest = longest
 
     def read_text(self, text: str) -> str:
-        if len(text) > self.longest:
-            raise Unreadable(f"has {len(text)} characters; want at most {self.longest}")
         if text.isprintable():
             return text
         if LINE_BREAK.search(text):
@@ -204,6 +204,7 @@ class Email(Cell):
     """An e-mail address (R2.5)."""
 
     wanted = "an e-mail address"
+    longest = LONGEST_EMAIL
 
     def read_text(self, text: str) -> str:
         wanted = "is not an e-mail address; want one such as name@example.cn"
@@ -275,6 +276,8 @@ class Instant(Cell):
         return _in_utc(_clocked(_plain(match)))
 
     def read_texts(self, texts: Sequence[str]) -> Sequence[datetime] | None:
+        if max(map(len, texts)) > self.longest:
+            return None
         days, clocks = self._days, self._clocks
         try:
             return [days[text[:10]] + clocks[text[10:]] for text in texts]  # type: ignore[operator,misc]
@@ -439,7 +442,7 @@ def reader(cell: Cell, *, required: bool, empty: object) -> Callable[[object], o
 
     A required cell that is empty is refused; the caller tells it from an unreadable one by `Missing`.
     """
-    read_text, read_native = cell.read_text, cell.read_native
+    read_text, read_native, longest = cell.read_text, cell.read_native, cell.longest
 
     def read(raw: object) -> object:
         if isinstance(raw, str):
@@ -447,6 +450,8 @@ def reader(cell: Cell, *, required: bool, empty: object) -> Callable[[object], o
             if text:
                 if type(raw) is FormulaError:
                     raise Unreadable("is the error of a formula; mend it in the spreadsheet")
+                if len(text) > longest:
+                    raise Unreadable(f"is longer than {longest} characters; want {cell.wanted}")
                 return read_text(text)
         elif raw is not None:
             return read_native(raw)

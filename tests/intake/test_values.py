@@ -370,3 +370,22 @@ def test_what_was_read_once_is_not_taken_for_what_only_equals_it():
     assert [read_count(raw) for raw in (1, "1", 1.0)] == [1, 1, 1]
     with pytest.raises(Unreadable):
         read_count(True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "longest"),
+    [(Text(), 32_767), (Id(), 100), (Id(longest=200), 200), (Email(), 254), (Mobile(), 100), (Channels(), 100)],
+)
+def test_a_text_that_is_too_long_is_not_even_looked_at(monkeypatch, cell, longest):
+    """An address of sixty thousand accents took a quarter of a second."""
+    looked_at = []
+    monkeypatch.setattr(cell, "read_text", looked_at.append)
+    read(cell, "x" * longest)
+    with pytest.raises(Unreadable, match=f"is longer than {longest} characters; want {cell.wanted}"):
+        read(cell, "x" * (longest + 1))
+    assert [len(text) for text in looked_at] == [longest]
+
+
+def test_instants_that_are_padded_are_not_remembered():
+    cell = Instant()
+    assert cell.read_texts(["2026-03-09T10:00", "2026-03-09T10:00" + "x" * 1_000]) is None

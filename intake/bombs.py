@@ -5,7 +5,6 @@ size that people reach, and a sheet is watched while it is read. Caller: workboo
 """
 
 import re
-import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,9 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 from openpyxl.xml.constants import SHARED_STRINGS
 
-from intake.sources import unopenable
+from intake.faults import shorten
+from intake.sources import WIDEST_ROW, unopenable
+from intake.values import LONGEST_ID, LONGEST_TEXT
 
 MEGABYTE: Final = 1 << 20
 LARGEST_DIRECTORY: Final = MEGABYTE  #: of a ZIP's list of members; ten thousand take so much
@@ -38,11 +39,11 @@ MOST_IDLE_BYTES: Final = 64 * MEGABYTE
 TAGS_A_CELL: Final = 12  #: of a large one, with a formula or rich text in it
 BYTES_A_CELL: Final = 300  #: of a long one; longer ones are some, not all
 LONGEST_ROW: Final = 8 * MEGABYTE  #: of XML from one row to the next
-WIDEST_ROW: Final = 256  #: cells
 MOST_WIDE_ROWS: Final = 500  #: of empty cells that bear a format from one end of the sheet to the other
 PROLOGUE: Final = 4096  #: bytes of a sheet in which its dimension stands, where it has one
 DIMENSION: Final = re.compile(rb'<(?:\w+:)?dimension ref="[A-Z]{1,3}\d+:[A-Z]{1,3}(\d{1,7})"')
-END_OF_ZIP: Final = struct.Struct("<4s4H2LH")
+LONGEST_REASON: Final = 200  #: of what openpyxl says, which may quote a whole cell
+MOST_SHEETS: Final = 64  #: a record has thirteen
 
 
 # Workbooks ----------------------------------------------------------------------------------
@@ -68,6 +69,7 @@ def open_watched(path: Path) -> Workbook:
         if isinstance(err.__cause__, _TooMuch):
             raise unopenable(path, f"{err.__cause__}; copy the tables into a new workbook") from err
         reason = str(err.__cause__ or err).splitlines()[0] if str(err) else type(err).__name__
+        reason = shorten(reason, LONGEST_REASON)
         raise unopenable(path, f"cannot be opened as an XLSX workbook ({reason}); save it anew as XLSX") from err
     book: Workbook = reader.wb
     return book
@@ -75,8 +77,7 @@ def open_watched(path: Path) -> Workbook:
 
 def _refuse_bomb(path: Path) -> None:
     """Refuse a file whose declared contents would fill the memory, before any of it is unpacked."""
-    directory = _length_of_directory(path)
-    if directory > LARGEST_DIRECTORY:
+    if length_of_directory(path) > LARGEST_DIRECTORY:
         raise _TooMuch("holds too many files to be a workbook")
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
@@ -87,22 +88,22 @@ def _refuse_bomb(path: Path) -> None:
         _refuse_packed(member, SMALL_SHEET, LARGEST_RATIO)
 
 
-def _length_of_directory(path: Path) -> int:
-    """Return how long a ZIP's list of members says that it is; `zipfile` would read it all at once."""
+def length_of_directory(path: Path) -> int:
+    """Return how long a ZIP's list of members says that it is: `zipfile` reads it all at once. Raises BadZipFile."""
+    untyped: Any = zipfile
     with path.open("rb") as raw:
-        size = raw.seek(0, 2)
-        raw.seek(max(0, size - END_OF_ZIP.size - 0xFFFF))
-        tail = raw.read()
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < END_OF_ZIP.size:
+        # A ZIP may say it in two places (ZIP64); what counts is which of them `zipfile` goes by.
+        end = untyped._EndRecData(raw)  # noqa: SLF001 - to look for it in our own way is to look elsewhere
+    if end is None:
         raise zipfile.BadZipFile("no list of members")
-    length: int = END_OF_ZIP.unpack_from(tail, at)[5]
+    length: int = end[untyped._ECD_SIZE]  # noqa: SLF001 - likewise
     return length
 
 
 def _refuse_packed(member: zipfile.ZipInfo, small: int, ratio: int) -> None:
     if member.file_size > max(small, ratio * member.compress_size):
-        raise _TooMuch(f"is packed more than {ratio} to 1 ({member.filename}): not a workbook that people fill")
+        called = shorten(member.filename)
+        raise _TooMuch(f"is packed more than {ratio} to 1 ({called}): not a workbook that people fill")
 
 
 class _Archive(zipfile.ZipFile):
@@ -112,11 +113,11 @@ class _Archive(zipfile.ZipFile):
         """Return a member. Raises _TooMuch."""
         called = name if isinstance(name, str) else name.filename
         if self.getinfo(called).file_size > LARGEST_WHOLE:
-            raise _TooMuch(f"holds too much in {called}")
+            raise _TooMuch(f"holds too much in {shorten(called)}")
         content = super().read(name, pwd)
         if content.count(b"<") > MOST_WHOLE_TAGS:
-            raise _TooMuch(f"holds too much in {called}")
-        _refuse_entities(called, content)
+            raise _TooMuch(f"holds too much in {shorten(called)}")
+        _refuse_entities(shorten(called), content)
         return content
 
 
@@ -144,16 +145,29 @@ class _Reader(ExcelReader):
             member = self.archive.getinfo(part.PartName[1:])
             _refuse_packed(member, SMALL_TEXTS, LARGEST_TEXT_RATIO)
             with self.archive.open(member) as source:
-                self.shared_strings = read_string_table(_WatchedTexts(source, member.filename))
+                texts = read_string_table(_WatchedTexts(source, shorten(member.filename)))
+            self.shared_strings = [_cut(text) if len(text) > LONGEST_ID else text for text in texts]
 
     def read_worksheets(self) -> None:
         """Name the sheets; nothing of them is read yet."""
         book: Any = self.wb
+        parts: set[str] = set()
         for sheet, relation in self.parser.find_sheets():
             if relation.target in self.valid_files and "chartsheet" not in relation.Type:
+                if relation.target in parts or len(parts) == MOST_SHEETS:
+                    raise _TooMuch(f"has more than {MOST_SHEETS} sheets, or one twice")
+                parts.add(relation.target)
                 found: Any = _Sheet(book, sheet.name, relation.target, self.shared_strings)
                 found.sheet_state = sheet.state
                 book._sheets.append(found)  # noqa: SLF001 - as openpyxl's own reader does
+
+
+def _cut(text: str) -> str:
+    """Return a text without blanks around it, and of one that no cell can hold as much as shows that it is too long.
+
+    A text stands in the list once, and any number of cells may refer to it.
+    """
+    return text.strip()[: LONGEST_TEXT + 1]
 
 
 class _Watched:
@@ -237,7 +251,7 @@ class _Sheet(ReadOnlyWorksheet):
 
     def _get_source(self) -> _WatchedSheet:
         source = self.parent._archive.open(self._worksheet_path)  # noqa: SLF001 - likewise
-        self.watched = _WatchedSheet(source, self._worksheet_path)
+        self.watched = _WatchedSheet(source, shorten(self._worksheet_path))
         return self.watched
 
 

@@ -9,18 +9,21 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from intake.columns import Table
 from intake.encoding import Encodings
 from intake.faults import Where
-from intake.sources import Broken, Cells, Meter, Naming, Source, add_sheet
+from intake.sources import WIDEST_ROW, Broken, Cells, Meter, Naming, Source, add_sheet
 from templates.texts import MARK, as_was
 
 CELL_LIMIT: Final = 1 << 20
 MEGABYTE: Final = 1 << 20
-LONGEST_LINE: Final = 8 * MEGABYTE
+LONGEST_LINE: Final = (
+    3 * MEGABYTE
+)  #: a row of the longest texts has less; in cells of two letters it fills 60 megabytes
 #: the last two begin a full-width sign in UTF-8 and in GB18030; an apostrophe's byte is part of no other character
 MARKED: Final = re.compile(rb"'['=+\-@\t\r\n\xef\xa3]")
 
@@ -99,10 +102,17 @@ def _csv_rows(file: Path, encoding: str, table: str, meter: Meter) -> Iterator[t
         try:
             for number, cells in enumerate(reader, 1):
                 if cells:
-                    yield number, cells
+                    yield number, cells if len(cells) <= WIDEST_ROW else _narrowed(number, cells)
                 if not number % 1_000:
                     meter.done[table] = raw.tell()
         except csv.Error as err:
             problem = f"cannot be read on from line {reader.line_num}: {err}; look for a stray quotation mark"
             raise Broken(number + 1, problem) from err
     meter.done[table] = file.stat().st_size
+
+
+def _narrowed(number: int, cells: list[str]) -> list[str]:
+    """Return a row without the blank cells beyond the widest table. Raises Broken where one is not blank."""
+    if any(map(str.strip, islice(cells, WIDEST_ROW, None))):
+        raise Broken(number, f"goes on to column {len(cells)}; want at most {WIDEST_ROW} columns")
+    return cells[:WIDEST_ROW]

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from intake.columns import TABLES, Table
-from intake.faults import Fault, Where, nearest
+from intake.faults import LONGEST_NAME, Fault, Where, nearest
 
 Cells = Sequence[object]
 
 NEAR: Final = 0.75
+WIDEST_ROW: Final = 256  #: cells; no table of the record has more than a dozen
 
 
 class Unopenable(ValueError):
@@ -161,6 +162,11 @@ def add_sheet(
             source.faults.append(where.fault(header_row, "", "", f"has {called} between its cells; want commas"))
             source.unreadable.add(table.name)
             return
+    if long := next((name for name in names if len(name) > LONGEST_NAME), ""):
+        problem = f"is longer than {LONGEST_NAME} characters; want the name of a column"
+        source.faults.append(where.fault(header_row, "", long, problem))
+        source.unreadable.add(table.name)
+        return
 
     def body() -> Iterator[tuple[int, Cells]]:
         all_rows = rows()

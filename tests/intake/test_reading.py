@@ -236,3 +236,42 @@ def test_a_sheet_whose_declared_size_is_wrong_is_read_whole(tmp_path):
         for name in old.namelist():
             new.writestr(name, old.read(name).replace(b'<dimension ref="A1:E', b'<dimension ref="A1:A1" x="'))
     assert len(checked(path).record.offices) == 12
+
+
+def blank_above(path, blank, name="deputies"):
+    book = Workbook()
+    sheet = book.create_sheet(name)
+    for column, heading in enumerate(HEADINGS["deputies"].split(","), 1):
+        sheet.cell(blank + 1, column, heading)
+    sheet.cell(blank + 2, 1, "DX")
+    workbook = organisation_sheets()
+    for table in workbook.keys() - {"deputies"}:
+        other = book.create_sheet(table)
+        for row in workbook[table]:
+            other.append(row)
+    book.save(path)
+    return path
+
+
+def test_headings_below_blank_rows_are_found(tmp_path):
+    assert "row 1001, column name" in findings(blank_above(tmp_path / "x.xlsx", 999))[0]
+
+
+def test_headings_are_not_looked_for_at_the_end_of_the_sheet(tmp_path):
+    """Sheets of a few bytes can leave out a million rows each."""
+    found = findings(blank_above(tmp_path / "x.xlsx", 1_000))
+    # Seats refer to deputies that cannot be read: no fault of theirs.
+    assert found == ["x.xlsx, sheet deputies: its first 1,000 rows are blank; want the headings at the top"]
+
+
+def test_another_sheet_that_begins_far_below_is_passed_over(tmp_path):
+    outcome = checked(blank_above(tmp_path / "x.xlsx", 1_000, "rainfall"))
+    assert "its first 1,000 rows" not in "".join(map(str, outcome.faults))
+    assert "'rainfall' is not a table of the record, so it is passed over" in str(outcome.warnings[0])
+
+
+def test_a_row_may_have_blank_cells_to_the_end_of_the_sheet_and_no_others(tmp_path):
+    blank, given = "," * 300, "," * 300 + "x"
+    assert findings(write(tmp_path / "blank", {"deputies": f"DA,李甲,,,{blank}\nDB,李乙,,,\n"})) == []
+    found = findings(write(tmp_path / "given", {"deputies": f"DA,李甲,,,\nDC,李丙,,,{given}\n"}))
+    assert found == ["deputies.csv, row 3: goes on to column 305; want at most 256 columns"]

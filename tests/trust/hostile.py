@@ -3,6 +3,7 @@
 Workbooks are written member by member: no library would write them. All are made anew, none is kept as a file.
 """
 
+import struct
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -44,6 +45,7 @@ MEMBERS: Final = {
     "xl/sharedStrings.xml": NO_STRINGS,
 }
 MEGABYTE: Final = 1 << 20
+END_OF_ZIP: Final = 22  #: bytes
 QUICKLY: Final = 1  #: packs a gigabyte in half the time, and still in a hundredth of its size
 
 
@@ -57,6 +59,14 @@ ROW: Final = f"<row>{text_cell('D1')}{text_cell('某')}</row>"
 
 def sheet(rows: str, before: str = "") -> str:
     return f'{HEAD}{before}<worksheet xmlns="{MAIN}"><sheetData>{HEADINGS}{rows}</sheetData></worksheet>'
+
+
+def shorter_by_its_word(file: Path) -> Path:
+    """Have the end of a ZIP say that its list of members is short; the record before it, of ZIP64, says the truth."""
+    content = file.read_bytes()
+    length_at = -END_OF_ZIP + 12
+    file.write_bytes(content[:length_at] + struct.pack("<L", 100) + content[length_at + 4 :])
+    return file
 
 
 def workbook(file: Path, parts: dict[str, str | Iterable[str]]) -> Path:
@@ -89,6 +99,33 @@ SHEET: Final = "xl/worksheets/sheet1.xml"
 STRINGS: Final = "xl/sharedStrings.xml"
 SHEET_PARTS: Final = (sheet("\0").split("\0")[0], sheet("\0").split("\0")[1])
 STRING_PARTS: Final = (f'{HEAD}<sst xmlns="{MAIN}">', "</sst>")
+
+#: a text of one and a half megabytes that any number of cells may share
+LONG_TEXT: Final = f'{HEAD}<sst xmlns="{MAIN}"><si><t>{"".join(map(str, range(280_000)))}</t></si></sst>'
+SHARED_CELL: Final = '<c t="s"><v>0</v></c>'
+LOW_SHEET: Final = (
+    f'{HEAD}<worksheet xmlns="{MAIN}"><sheetData>'
+    f'<row r="1048576"><c r="A1048576" t="n"><v>1</v></c></row></sheetData></worksheet>'
+)
+
+
+def sheets(count: int, target: str) -> dict[str, str | Iterable[str]]:
+    """Return the parts that name so many sheets; `target` takes the number of each."""
+    numbers = range(1, count + 1)
+    named = "".join(f'<sheet name="{n}" sheetId="{n}" r:id="r{n}"/>' for n in numbers)
+    related = "".join(
+        f'<Relationship Id="r{n}" Type="{RELATIONS}/worksheet" Target="{target.format(n)}"/>' for n in numbers
+    )
+    typed = "".join(
+        f'<Override PartName="/xl/{part}" ContentType="{TYPE}.worksheet+xml"/>'
+        for part in {target.format(n) for n in numbers} - {"worksheets/sheet1.xml"}
+    )
+    return {
+        "[Content_Types].xml": TYPES.replace("</Types>", f"{typed}</Types>"),
+        "xl/workbook.xml": f'{HEAD}<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><sheets>{named}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'{HEAD}<Relationships xmlns="{PACKAGE}/relationships">{related}</Relationships>',
+    }
+
 
 #: name → what the workbook's members are instead; none is larger than a few megabytes as a file
 BOOKS: Final[dict[str, Callable[[], dict[str, str | Iterable[str]]]]] = {
@@ -160,7 +197,35 @@ BOOKS: Final[dict[str, Callable[[], dict[str, str | Iterable[str]]]]] = {
         ),
     },
     "a hundred thousand members": lambda: {f"x/{n}": "" for n in range(100_000)},
+    "a long text in every heading": lambda: {
+        STRINGS: LONG_TEXT,
+        SHEET: f'{HEAD}<worksheet xmlns="{MAIN}"><sheetData><row>{SHARED_CELL * 250}</row></sheetData></worksheet>',
+    },
+    "three thousand sheets in one": lambda: sheets(3_000, "worksheets/sheet1.xml") | {SHEET: LOW_SHEET},
+    "a hundred sheets": lambda: (
+        sheets(100, "worksheets/sheet{0}.xml")
+        | {f"xl/worksheets/sheet{number}.xml": LOW_SHEET for number in range(1, 101)}
+    ),
+    "sixty-four sheets whose rows stand at the very bottom": lambda: (
+        sheets(64, "worksheets/sheet{0}.xml")
+        | {f"xl/worksheets/sheet{number}.xml": LOW_SHEET for number in range(1, 65)}
+    ),
+    "a list of members that is longer than it says": lambda: {f"x/{n}": "" for n in range(100_000)},
+    "a sheet with a long name": lambda: {"xl/workbook.xml": BOOK.replace("deputies", "d" * 3 * MEGABYTE)},
+    "a cell in a column with a long name": lambda: {
+        SHEET: sheet(f'<row><c r="{"Z" * MEGABYTE}2" t="n"><v>1</v></c></row>'),
+    },
 }
+
+
+def shared_texts(rows: int) -> dict[str, str | Iterable[str]]:
+    """Return a table of deputies that all have one long text for number, address and channels."""
+    headings = "".join(map(text_cell, ("id", "name", "mobile", "email", "channels")))
+    body = "".join(f"<row>{text_cell(f'D{n}')}{text_cell('某')}{SHARED_CELL * 3}</row>" for n in range(rows))
+    return {
+        STRINGS: LONG_TEXT,
+        SHEET: f'{HEAD}<worksheet xmlns="{MAIN}"><sheetData><row>{headings}</row>{body}</sheetData></worksheet>',
+    }
 
 
 DEPUTIES: Final = "id,name,mobile\n"
@@ -181,6 +246,10 @@ TABLES: Final[dict[str, Callable[[], bytes]]] = {
     "a million quotation marks": lambda: pieces(b"id,name\nD1,", b'"', 1_000_001),
     "no text at all": lambda: pieces(b"id,name\n", b"\xff\xfe\x81", 100_000),
     "ten thousand columns": lambda: b",".join(b"c%d" % n for n in range(10_000)) + b"\n",
+    "as many headings as a line holds": lambda: pieces(b"id,name", b",ab", 900_000),
+    "as many cells as a line holds": lambda: pieces(b"id,name\nD1", b",ab", 900_000),
+    "as many commas as a line holds": lambda: pieces(b"id,name\nD1", b",", 2_900_000),
+    "a heading of a megabyte": lambda: pieces(b"id,", b"name", MEGABYTE // 5),
 }
 
 

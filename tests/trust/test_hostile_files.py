@@ -38,18 +38,29 @@ BOOKS = {
     "a hundred thousand styles": "holds too much in xl/styles.xml",
     "a cell of nine megabytes": "more than 8 megabytes without the end of a row",
     "a hundred thousand members": "holds too many files to be a workbook",
+    "a list of members that is longer than it says": "holds too many files to be a workbook",
+    "a long text in every heading": "is longer than 100 characters; want the name of a column",
+    "three thousand sheets in one": "has more than 64 sheets, or one twice",
+    "a hundred sheets": "has more than 64 sheets",
+    "sixty-four sheets whose rows stand at the very bottom": "holds no table of the record",
+    "a sheet with a long name": "holds no table of the record",
+    "a cell in a column with a long name": "cannot be read on",
 }
 #: what is said of deputies.csv
 TABLES = {
     "zero bytes": "",
-    "a file of zeros": "is longer than 8 megabytes",
-    "a line of twenty megabytes": "is longer than 8 megabytes",
-    "twenty megabytes of commas": "is longer than 8 megabytes",
+    "a file of zeros": "is longer than 3 megabytes",
+    "a line of twenty megabytes": "is longer than 3 megabytes",
+    "twenty megabytes of commas": "is longer than 3 megabytes",
     "a cell of two megabytes": "field larger than field limit",
     "a quotation that does not end": "field larger than field limit",
     "a million quotation marks": "",
     "no text at all": "neither UTF-8 nor GB18030",
-    "ten thousand columns": "",
+    "ten thousand columns": "goes on to column 10000; want at most 256 columns",
+    "as many headings as a line holds": "goes on to column 900002; want at most 256 columns",
+    "as many cells as a line holds": "goes on to column 900001; want at most 256 columns",
+    "as many commas as a line holds": "column name: nothing is given",
+    "a heading of a megabyte": "is longer than 100 characters; want the name of a column",
 }
 #: checks each path it is given, and prints what it took; `getrusage` would count what the tests' own process took
 CHECKING = """
@@ -86,6 +97,7 @@ def books(tmp_path_factory):
         name: hostile.workbook(folder / f"{number}.xlsx", make())
         for number, (name, make) in enumerate(hostile.BOOKS.items())
     }
+    hostile.shorter_by_its_word(files["a list of members that is longer than it says"])
     told = checked(*files.values())
     return {name: told[file] for name, file in files.items()}
 
@@ -132,6 +144,15 @@ def test_ten_thousand_malformed_rows_get_a_line_each(tmp_path):
     (tmp_path / "deputies.csv").write_text(hostile.malformed(10_000), encoding="utf-8")
     told = checked(tmp_path)[tmp_path]
     assert told["count"] == 10_000
+    assert told["seconds"] < 5
+    assert told["megabytes"] < MOST_MB
+
+
+def test_a_long_text_that_all_cells_share_is_shown_cut_in_a_line_each(tmp_path):
+    file = hostile.workbook(tmp_path / "x.xlsx", hostile.shared_texts(10_000))
+    told = checked(file)[file]
+    assert told["count"] == 30_000
+    assert told["first"].endswith("row 2, column mobile: '…' is longer than 100 characters; want a mobile number")
     assert told["seconds"] < 5
     assert told["megabytes"] < MOST_MB
 

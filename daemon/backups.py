@@ -8,25 +8,27 @@ restore).
 
 import getpass
 import hashlib
-import json
 import os
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import IO, Annotated, Any, Final, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import OperationalError, StatementError
 
 from config.services import Services, open_services
 from daemon.looking import require_database
 from daemon.processes import CLOCK
+from intake.bombs import LARGEST_DIRECTORY, length_of_directory
+from intake.faults import shorten
 from rules.facts import SHANGHAI
 from store import audit, copying, installation, migrating, outbox
 from store.engine import reading
@@ -35,6 +37,14 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 SUFFIX: Final = ".duban.zip"
 CHUNK: Final = 1 << 20
+LARGEST_MANIFEST: Final = 1 << 20  #: bytes; it has some twenty thousand
+LONGEST_ROW: Final = 64 << 20  #: bytes; an attachment is the longest that there is
+LONGEST_REASON: Final = 200
+ENCRYPTED: Final = 1  #: among a ZIP member's flags
+PACKINGS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+#: what a backup says of itself is shown: on one line, and on days that every calendar has
+Word = Annotated[str, Field(pattern=r"^[\w.+-]{0,100}$")]
+Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
 ON_ITS_WAY: Final = "it was on its way when the backup was made"
 
 
@@ -58,11 +68,11 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int
-    duban: str
-    schema_version: str
-    database: str
-    made_at: datetime
-    tables: dict[str, Section]
+    duban: Word
+    schema_version: Word
+    database: Word
+    made_at: Instant
+    tables: dict[Word, Section]
 
     @property
     def rows(self) -> int:
@@ -159,13 +169,37 @@ def _thin_out(folder: Path, keep: int) -> None:
 def read_backup(file: Path) -> Backup:
     """Return what a file holds, every byte of it read and held against its hash. Raises BadBackup."""
     try:
+        _refuse_endless(file)
         with zipfile.ZipFile(file) as archive:
+            _refuse_foreign(archive)
             manifest = _manifest(file, archive)
             for name, section in manifest.tables.items():
                 _check_table(file, archive, name, section)
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as err:
-        raise BadBackup(f"{file} is torn or is no backup ({err}); take another one") from err
+    except BadBackup:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError) as err:
+        raise BadBackup(f"{file} is torn or is no backup ({_reason(err)}); take another one") from err
     return Backup(file, manifest, _sha256_of(file))
+
+
+def _refuse_endless(file: Path) -> None:
+    if length_of_directory(file) > LARGEST_DIRECTORY:
+        raise zipfile.BadZipFile("it holds too many files")
+
+
+def _refuse_foreign(archive: zipfile.ZipFile) -> None:
+    """Refuse what no backup is: encrypted, packed in another way, or with a manifest that fills the memory."""
+    for member in archive.infolist():
+        if member.flag_bits & ENCRYPTED or member.compress_type not in PACKINGS:
+            raise zipfile.BadZipFile(f"{member.filename!r} is encrypted, or packed as no backup is")
+        if member.filename == MANIFEST and member.file_size > LARGEST_MANIFEST:
+            raise zipfile.BadZipFile(f"its manifest has {member.file_size:,} bytes")
+
+
+def _reason(err: Exception) -> str:
+    """Return what a library says, on one line."""
+    said = str(err.orig or err) if isinstance(err, StatementError) else str(err)
+    return shorten(" ".join(said.split()) or type(err).__name__, LONGEST_REASON)
 
 
 def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
@@ -208,8 +242,11 @@ def restore(file: Path, *, drill: bool) -> Backup:
         with zipfile.ZipFile(file) as archive:
             for table in copying.carried():
                 _load_table(connection, archive, backup, table)
-        copying.move_numbers_on(connection)
-        _come_to_rest(connection, services, backup, drill=drill)
+        try:
+            copying.move_numbers_on(connection)
+            _come_to_rest(connection, services, backup, drill=drill)
+        except OverflowError as err:
+            raise BadBackup(f"{file}: its rows are numbered up to the last number that there is") from err
     return backup
 
 
@@ -236,13 +273,22 @@ def _load_table(connection: Connection, archive: zipfile.ZipFile, backup: Backup
         raise BadBackup(f"{backup.file}: {table.name} has other columns than this duban's; take another backup")
     with archive.open(_member(table.name)) as member:
         # Buffered: a ZIP's own readline is slow.
-        lines = BufferedReader(cast("Any", member), CHUNK)
+        lines = _lines(BufferedReader(cast("Any", member), CHUNK))
         try:
             rows = copying.load(connection, table, section.columns, lines)
-        except (json.JSONDecodeError, UnicodeDecodeError, ValueError, TypeError) as err:
-            raise BadBackup(f"{backup.file}: a row of {table.name} cannot be read ({err})") from err
+        except OperationalError:
+            raise  # the database is out of reach, or full
+        except (StatementError, ValueError, TypeError, OverflowError, RecursionError) as err:
+            raise BadBackup(f"{backup.file}: a row of {table.name} cannot be taken ({_reason(err)})") from err
     if rows != section.rows:
         raise BadBackup(f"{backup.file}: {table.name} has {rows} rows, by the manifest {section.rows}")
+
+
+def _lines(raw: BufferedReader) -> Iterator[bytes]:
+    while line := raw.readline(LONGEST_ROW + 1):
+        if len(line) > LONGEST_ROW:
+            raise ValueError(f"it has more than {LONGEST_ROW >> 20} megabytes")
+        yield line
 
 
 def _come_to_rest(connection: Connection, services: Services, backup: Backup, *, drill: bool) -> None:

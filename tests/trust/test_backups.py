@@ -1,6 +1,8 @@
 """Does a backup hold everything, and does a restore bring back all of it or nothing, with nothing sent?"""
 
+import hashlib
 import json
+import re
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, insert, select, text
 
+from daemon import backups
 from daemon.backups import MANIFEST
 from daemon.processes import CLOCK
 from store import audit, copying, installation, outbox
@@ -287,11 +290,78 @@ def test_rows_that_were_changed_are_refused(file, sqlite_target):
         (manifest_with(schema_version="0001"), "has schema 0001"),
         (manifest_with(tables={}), "does not hold the tables of this duban"),
         (manifest_with(made_at="yesterday"), "its manifest cannot be read"),
+        (manifest_with(made_at="9999-12-31T23:59:59-12:00"), "its manifest cannot be read"),
+        (manifest_with(made_at="0001-01-01T00:00:00+12:00"), "its manifest cannot be read"),
+        (manifest_with(duban="0\nnothing is wrong"), "its manifest cannot be read"),
+        ({MANIFEST: lambda _: b"[" * 100_000}, "its manifest cannot be read"),
+        ({MANIFEST: lambda data: data + b" " * (1 << 20)}, "its manifest has 1,0"),
     ],
-    ids=["format", "schema", "tables", "manifest"],
+    ids=["format", "schema", "tables", "manifest", "last day", "first day", "two lines", "depth", "size"],
 )
 def test_another_manifest_is_refused(file, sqlite_target, change, words):
     refused(rewritten(file, change), sqlite_target, words)
+
+
+def vouched(file, table, change) -> Path:
+    """Return a copy of a backup in which a table's lines are others, and the manifest vouches for them."""
+    lines = change(zipfile.ZipFile(file).read(f"{table}.jsonl").splitlines(keepends=True))
+    told = {"rows": len(lines), "sha256": hashlib.sha256(b"".join(lines)).hexdigest()}
+
+    def manifest(data):
+        told_before = json.loads(data)
+        told_before["tables"][table] |= told
+        return json.dumps(told_before).encode()
+
+    return rewritten(file, {f"{table}.jsonl": lambda _: b"".join(lines), MANIFEST: manifest})
+
+
+def first_cell(lines, value):
+    return [json.dumps([value, *json.loads(lines[0])[1:]]).encode() + b"\n", *lines[1:]]
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("offices", lambda lines: [*lines, b"[" * 100_000 + b"\n"]),
+        ("offices", lambda lines: [*lines, b"1\n"]),
+        ("offices", lambda lines: [*lines, b"\xff\n"]),
+        ("offices", lambda lines: [*lines, lines[0]]),
+        ("offices", lambda lines: first_cell(lines, {"id": "T1"})),
+        ("deputies", lambda lines: lines[1:]),
+        ("messages", lambda lines: first_cell(lines, 1 << 64)),
+        ("messages", lambda lines: first_cell(lines, "seven")),
+        ("audit", lambda lines: [re.sub(rb'"2026-[^"]*"', b'"0001-01-01T00:00:00+12:00"', line) for line in lines]),
+    ],
+    ids=["depth", "no row", "no text", "twice", "object", "no parent", "64 bits", "no number", "instant"],
+)
+def test_rows_that_cannot_be_are_refused(file, target, table, change):
+    refused(vouched(file, table, change), target, f"a row of {'' if table == 'deputies' else table}")
+
+
+def test_rows_after_which_no_number_is_left_are_refused(file, sqlite_target):
+    changed = vouched(file, "audit", lambda lines: first_cell(lines, (1 << 63) - 1))
+    refused(changed, sqlite_target, "its rows are numbered up to the last number that there is")
+
+
+def test_a_row_without_end_is_refused(file, sqlite_target, monkeypatch):
+    monkeypatch.setattr(backups, "LONGEST_ROW", 1_000)
+    changed = vouched(file, "offices", lambda lines: [b" " * 1_001 + lines[0], *lines[1:]])
+    refused(changed, sqlite_target, "a row of offices cannot be taken (it has more than")
+
+
+def test_a_list_of_members_without_end_is_refused(file, sqlite_target, monkeypatch):
+    monkeypatch.setattr(backups, "LARGEST_DIRECTORY", 1_000)
+    refused(file, sqlite_target, "it holds too many files")
+
+
+def test_an_encrypted_file_is_refused(file, sqlite_target):
+    content = file.read_bytes()
+    # The flags stand six bytes into a member's own record, and eight into that of the list.
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.find(mark) + at
+        content = content[:place] + bytes([content[place] | 1]) + content[place + 1 :]
+    file.with_name("encrypted.zip").write_bytes(content)
+    refused(file.with_name("encrypted.zip"), sqlite_target, "is encrypted, or packed as no backup is")
 
 
 def test_a_file_without_a_manifest_is_refused(tmp_path, sqlite_target):

@@ -92,19 +92,21 @@ class Backup:
 # Writing ------------------------------------------------------------------------------------
 
 
-def back_up(path: Path, keep: int | None = None) -> Backup:
+def back_up(path: Path, keep: int | None = None, *, is_folder: bool = False) -> Backup:
     """Write everything into a new file; in a folder the file is named by the instant. Raises BadBackup.
 
-    `keep`: so many of a folder's backups stay, the newest ones.
+    What `path` lies in is made; `is_folder`: so is `path` itself. `keep`: so many of a folder's backups stay, the
+    newest ones.
     """
     services = open_services()
     require_database(services)
     now = services.clock.now()
+    (path if is_folder else path.parent).mkdir(parents=True, exist_ok=True)
     file = path / f"duban-{now.astimezone(SHANGHAI):%Y%m%d-%H%M%S}{SUFFIX}" if path.is_dir() else path
     if file.exists():
         raise BadBackup(f"{file} is there already; name another file")
     if keep is not None and not path.is_dir():
-        raise BadBackup(f"--keep thins out a folder, and {path} is none; make it first")
+        raise BadBackup(f"--keep thins out a folder, and {path} is none; write {path}/ to have it made")
     with _whole(file) as out:
         _write(services, out, now)
     backup = read_backup(file)

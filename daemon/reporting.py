@@ -76,6 +76,7 @@ def _writer(out: Path | None) -> Writer:
 
 def _write_whole(path: Path, content: bytes) -> None:
     """Put a file in place at once: whoever opens it never sees half of it, and a failure leaves the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + PART)
     try:
         part.write_bytes(content)

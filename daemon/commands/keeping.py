@@ -49,17 +49,17 @@ def audit_checkpoint() -> None:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path())
 @click.option("--keep", type=click.IntRange(1), help="In a folder: remove all but so many backups, the newest stay.")
 @as_json_option
-def backup(path: Path, keep: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Write everything into a new file PATH, or into a file named by the instant if PATH is a folder.
+def backup(path: str, keep: int | None, as_json: bool) -> None:  # noqa: FBT001
+    """Write everything into a new file PATH, or into a file named by the instant if PATH is a folder or ends in /.
 
-    Also while duban runs.
+    Folders that are not there are made. Also while duban runs.
     """
     from daemon.backups import back_up, backup_facts
 
-    made = back_up(path, keep)
+    made = back_up(Path(path), keep, is_folder=path.endswith("/"))
     line = f"{made.file}: {made.manifest.rows} rows, read once more and whole; sha256 {made.sha256}"
     say([line], backup_facts(made), as_json=as_json)
 

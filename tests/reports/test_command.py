@@ -69,6 +69,12 @@ def test_the_ending_of_the_file_says_which_form(imported, duban, tmp_path, endin
     assert [path.name for path in tmp_path.iterdir() if "三月" in path.name] == [file.name]
 
 
+def test_folders_that_are_not_there_are_made(imported, duban, tmp_path):
+    file = tmp_path / "reports" / "2026" / "march.md"
+    assert duban(*MARCH, "--out", file).status == 0
+    assert [path.name for path in file.parent.iterdir()] == ["march.md"]
+
+
 def test_a_file_and_its_figures_at_once(imported, duban, tmp_path):
     file = tmp_path / "r.xlsx"
     told = duban(*MARCH, "--out", file, "--json")
@@ -88,7 +94,7 @@ def test_a_file_and_its_figures_at_once(imported, duban, tmp_path):
             "'.docx' is not a form of report; want one of .xlsx, .html, .pdf, .md",
         ),
         (("month", "2026-03", "--out", "report"), "'no ending' is not a form of report"),
-        (("month", "2026-03", "--out", "nowhere/r.pdf"), "No such file or directory"),
+        (("month", "2026-03", "--out", "duban.db/r.pdf"), "duban.db: File exists"),
         (("month", "2098-03"), "2098-03 has not begun on"),
         (("month", "2026-03", "--at", "2026-02-28"), "2026-03 has not begun on 2026-02-28"),
     ],

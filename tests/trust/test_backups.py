@@ -212,6 +212,20 @@ def test_a_folder_keeps_the_newest(sqlite_engine, tmp_path, monkeypatch):
     assert {file.name for file in folder.iterdir()} == {"duban-20260102-000000.duban.zip", made, "other.zip"}
 
 
+def test_folders_that_are_not_there_are_made(sqlite_engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("DUBAN_DATABASE_URL", address(sqlite_engine))
+    answer = typed("backup", tmp_path / "var" / "backups" / "today.zip")
+    assert answer.status == 0, answer.err
+    assert (tmp_path / "var" / "backups" / "today.zip").is_file()
+
+
+def test_a_name_that_ends_in_a_slash_is_a_folder(sqlite_engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("DUBAN_DATABASE_URL", address(sqlite_engine))
+    answer = typed("backup", f"{tmp_path}/nightly/", "--keep", 2, "--json")
+    assert answer.status == 0, answer.err
+    assert [str(file) for file in (tmp_path / "nightly").iterdir()] == [answer.facts["file"]]
+
+
 def test_keep_wants_a_folder(sqlite_engine, tmp_path, monkeypatch):
     monkeypatch.setenv("DUBAN_DATABASE_URL", address(sqlite_engine))
     answer = typed("backup", tmp_path / "one.zip", "--keep", 2)

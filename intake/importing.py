@@ -19,7 +19,7 @@ from intake.judging import Judgement, Key, row_key
 from intake.merging import NATURAL_KEYS, with_those_beside
 from intake.reading import open_source
 from intake.saving import Refuse
-from intake.sources import Cells, Source, Unopenable
+from intake.sources import Cells, Unopenable
 from intake.stored import on_record
 from rules.facts import Row
 from rules.policy import Policy
@@ -65,7 +65,7 @@ def import_record(
         source = open_source(path)
     except Unopenable as err:
         return ImportReport(faults=(err.fault,))
-    refuse = _refuse(skip_bad, source)
+    refuse = None if skip_bad is None else Refuse(skip_bad, source.sheets)
     try:
         with source, engine.connect() as connection, connection.begin() as transaction:
             examination = Examination(
@@ -81,16 +81,6 @@ def import_record(
         if refuse is not None:
             refuse.discard()
     return report
-
-
-def _refuse(folder: Path | None, source: Source) -> Refuse | None:
-    if folder is None:
-        return None
-    refuse = Refuse(folder, source.sheets)
-    for file in refuse.in_the_way():
-        problem = "holds rows that an earlier import refused; mend and import them, or name another folder"
-        source.faults.append(Where("", str(file)).fault(0, "", "", problem))
-    return refuse
 
 
 class _Import:
@@ -147,6 +137,10 @@ class _Import:
             else:
                 self._write(table, judgement.rows(table))
         self._write_rest(judgement, examination.hear(judgement))
+        if refuse.count and (tables := refuse.in_the_way()):
+            named = ", ".join(file.name for file in tables)
+            problem = f"holds tables already, and no refused rows are laid among them; name another folder ({named})"
+            examination.structural.append(Where("", str(refuse.folder)).fault(0, "", "", problem))
         self.is_refused = bool(examination.structural)
         faults = in_order([*examination.structural, *examination.row_faults, *before.faults])
         return self._report(faults, judgement)

@@ -35,8 +35,8 @@ class Refuse:
         self._files: dict[str, tuple[Path, TextIOWrapper, _Writer]] = {}
 
     def in_the_way(self) -> list[Path]:
-        """Return files of an earlier import that would be lost."""
-        files = (self.folder / f"{table}.csv" for table in TABLES)
+        """Return tables of the folder: rows of an earlier import that would be lost, or a record of its own."""
+        files = (self.folder / f"{name}.csv" for table in TABLES.values() for name in (table.name, table.chinese))
         return [file for file in files if file.exists()]
 
     def add(self, table: str, cells: Cells, faults: Iterable[Fault]) -> None:

@@ -281,7 +281,29 @@ def test_a_folder_with_saved_rows_is_not_written_over(tmp_path, bring):
     bad = write(tmp_path / "in", FULL | {"visits": "V3,DX,2026-03-06,grid,G1,,,,,\n"})
     bring(bad, skip_bad=tmp_path / "bad")
     report = bring(bad, skip_bad=tmp_path / "bad")
-    assert "holds rows that an earlier import refused" in str(report.faults[0])
+    assert str(report.faults[0]).startswith(f"{tmp_path / 'bad'}: holds tables already, and no refused rows are laid")
+
+
+@pytest.mark.parametrize("visits", ["visits", "履职记录"])
+def test_refused_rows_are_not_laid_into_a_record_s_own_folder(tmp_path, bring, stored, visits):
+    folder = write(tmp_path / "in", FULL | {"visits": "V3,DX,2026-03-06,grid,G1,,,,,\n"})
+    (folder / "visits.csv").rename(folder / f"{visits}.csv")
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    report = bring(folder, skip_bad=folder)
+    assert len(report.faults) == 2
+    assert (
+        f"name another folder (offices.csv, contacts.csv, grids.csv, deputies.csv, seats.csv, leaves.csv, {visits}"
+        in (str(report.faults[0]))
+    )
+    assert (report.is_written, stored("deputies")) == (False, [])
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_where_nothing_is_refused_the_folder_does_not_matter(tmp_path, bring):
+    folder = write(tmp_path / "in", FULL)
+    report = bring(folder, skip_bad=folder)
+    assert (report.faults, report.refused) == ((), 0)
+    assert report.is_written
 
 
 def test_rows_of_a_workbook_are_saved_as_csv(tmp_path, bring):

@@ -84,7 +84,10 @@ def _from_and_to(path: Path | None, skip_bad: Path | None) -> tuple[Path, Path |
 @record_path
 @as_json_option
 def check(path: Path, as_json: bool) -> None:  # noqa: FBT001
-    """Check a record without writing anything."""
+    """Check a record by its files alone: nothing is written, and no database asked.
+
+    What refers to rows that are in the database only, such as rows that `--skip-bad` has saved, is for an import.
+    """
     from daemon.records import check_record, where_they_are
 
     checked = check_record(path)

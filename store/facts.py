@@ -39,11 +39,11 @@ from store.upserts import Cells, Tally, put_rows
 
 #: rows looked up at a time: under SQLite's limit of 32,766 parameters with 13 columns
 BATCH: Final = 2000
-#: the order of the record where it is not the key's
+#: the order of the record where it is not the key's; a position says something among those of one subject alone
 ORDER: Final = {
-    "petition_events": ("at", "position"),
-    "project_events": ("at", "position"),
-    "acknowledgements": ("at", "position"),
+    "petition_events": ("at", "petition", "position"),
+    "project_events": ("at", "project", "position"),
+    "acknowledgements": ("at", "matter", "position"),
 }
 
 
@@ -131,7 +131,7 @@ def _enum_in(hint: Any) -> Any:
 
 
 def load(connection: Connection, table: str) -> Iterator[Any]:
-    """Yield all rows of a table in the order of an export: by key, events by instant and position."""
+    """Yield all rows of a table in the order of an export: by key, events by instant, subject and position."""
     kind: Any = Record.TABLES[table]
     return map(_maker(kind), connection.execute(_all_of(table)))
 

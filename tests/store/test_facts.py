@@ -96,6 +96,20 @@ def test_events_come_in_the_order_of_their_instant_and_then_of_the_file(connecti
     assert list(facts.load(connection, "petition_events"))[-3:] == [first, second, third]
 
 
+def test_events_of_several_projects_at_one_instant_come_in_an_order_of_their_own(connection):
+    """Positions of a record that was made are counted through all of it, those of an import for each project."""
+    save(connection, FULL)
+    of_j1 = [
+        replace(SPARE["project_events"], project="J1", seq=seq, position=position) for seq, position in [(2, 5), (1, 7)]
+    ]
+    of_j2 = [
+        replace(SPARE["project_events"], project="J2", seq=seq, position=position) for seq, position in [(2, 4), (1, 6)]
+    ]
+    facts.upsert(connection, "project_events", [*of_j2, *of_j1])
+    ours = {*of_j1, *of_j2}
+    assert [row for row in facts.load(connection, "project_events") if row in ours] == [*of_j1, *of_j2]
+
+
 @pytest.mark.parametrize("table", ["petition_events", "project_events"])
 def test_equal_events_of_one_instant_are_events_each(connection, table):
     save(connection, FULL)

@@ -22,6 +22,7 @@ from config.services import Services, open_services
 from config.settings import Settings, load_settings
 from daemon.logs import log_plainly
 from daemon.processes import POLICY, claim_for_clock, prepare, stop_on_signals, working
+from daemon.saying import BAD_INPUT, fail
 from daemon.view import StepLog, draw, look
 from rules.facts import SHANGHAI, Record
 from rules.policy import Arrivals, Policy
@@ -74,20 +75,34 @@ def _policy(*, demo: bool) -> Policy:
 
 def _begin(services: Services, console: Console, *, demo: bool) -> None:
     """Make the schema, fill an empty database of a demo, and start a drill's clock."""
-    if demo and not services.clock.is_drill:
-        services.clock = DrillClock(Drill(DEMO_BEGINS, DEMO_SPEED))
-    prepare(services)
     if demo:
         with services.engine.begin() as connection:
+            _refuse_anothers(connection, services)
+        if not services.clock.is_drill:
+            services.clock = DrillClock(Drill(DEMO_BEGINS, DEMO_SPEED))
+    prepare(services)
+    with services.engine.begin() as connection:
+        # First: a database that runs on the machine's clock is not filled.
+        claim_for_clock(connection, services)
+        if demo:
             if facts.is_empty(connection):
                 console.print(f"第一次启动：正在生成一个虚构的县级市（{DEMO_YEAR}年）…… making up a municipality")
                 _fill(connection, services)
-    with services.engine.begin() as connection:
-        claim_for_clock(connection, services)
-        if demo:
             installation.put(connection, POLICY, services.policy.model_dump_json(by_alias=True))
     if isinstance(services.clock, DrillClock):
         services.clock = _started(services, services.clock)
+
+
+def _refuse_anothers(connection: Connection, services: Services) -> None:
+    """End if there is a record that no demo made up: a drill's clock that has run on it cannot be taken off again."""
+    is_made = installation.mark(connection) is not None
+    if is_made and installation.get(connection, POLICY) is None and not facts.is_empty(connection):
+        where = services.engine.url.render_as_string(hide_password=True)
+        fail(
+            f"{where} holds a record that no demo made up, and --demo fills an empty database; "
+            "leave --demo out, or name another DUBAN_DATABASE_URL",
+            BAD_INPUT,
+        )
 
 
 def _fill(connection: Connection, services: Services) -> None:

@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pytest
+from rich.console import Console
 
-from tests.daemon.conftest import Answer, typed
+from config.services import open_services
+from daemon.processes import WrongClock
+from daemon.up import _begin
+from tests.daemon.conftest import Answer, opened, typed
 
 DUBAN: Final = Path(sys.executable).with_name("duban")
 DAY: Final = "2026-03-31"
@@ -236,6 +240,44 @@ def test_a_database_of_a_drill_is_refused_to_the_machines_clock(ready, monkeypat
         status, out = ended(process)
     assert status == 2
     assert out == "duban: this database was run on a drill clock; set DUBAN_CLOCK, or name another DUBAN_DATABASE_URL\n"
+
+
+# The demo ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def demo_begins(database, monkeypatch) -> Iterator[Callable[[], None]]:
+    """All that `duban up --demo` does before the clock and the workers run."""
+    with opened(monkeypatch):
+        yield lambda: _begin(open_services(), Console(quiet=True), demo=True)
+
+
+def test_a_record_whose_clock_never_ran_is_no_demos(imported, demo_begins, capsys):
+    before = rows(imported, "select * from installation order by key")
+    with pytest.raises(SystemExit) as ended:
+        demo_begins()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"duban: sqlite:///{imported} holds a record that no demo made up, and --demo fills an empty database; "
+        "leave --demo out, or name another DUBAN_DATABASE_URL\n"
+    )
+    assert rows(imported, "select * from installation order by key") == before
+
+
+def test_a_database_on_the_machines_clock_is_not_filled_by_a_demo(database, demo_begins, monkeypatch):
+    with opened(monkeypatch):
+        _begin(open_services(), Console(quiet=True), demo=False)
+    with pytest.raises(WrongClock):
+        demo_begins()
+    assert rows(database, "select count(*) from offices") == [(0,)]
+
+
+def test_a_demo_goes_on_with_what_it_made_up(database, demo_begins):
+    demo_begins()
+    before = rows(database, "select * from visits order by id")
+    assert before
+    demo_begins()
+    assert rows(database, "select * from visits order by id") == before
 
 
 # In a terminal ----------------------------------------------------------------------------

@@ -24,6 +24,7 @@ POLICY: Final = SMTP.clone(cte_type="7bit")
 EITHER: Final = "=_duban_either"
 FILES: Final = "=_duban_files"
 LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
+WANTED: Final = "want a sender's address, such as duban@example.cn"
 TYPE: Final = re.compile(r"[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+", re.ASCII)
 
 
@@ -32,11 +33,14 @@ def sender_of(text: str) -> tuple[str, str]:
 
     Raises ValueError if there is not exactly one address.
     """
-    name, header = POLICY.header_store_parse("From", text)
+    try:
+        name, header = POLICY.header_store_parse("From", text)
+    except (ValueError, IndexError) as err:  # the latter: the parser's, at the end of what is no address
+        raise ValueError(WANTED) from err
     addresses = header.addresses
     address = email_address(addresses[0].addr_spec) if len(addresses) == 1 else None
     if address is None or not address.isascii():
-        raise ValueError("want a sender's address, such as duban@example.cn")
+        raise ValueError(WANTED)
     return POLICY.fold(name, header), address
 
 

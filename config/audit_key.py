@@ -6,7 +6,6 @@ in use: entries sealed with the others can still be verified. Callers: config/se
 """
 
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +14,10 @@ from typing import Final
 from sqlalchemy.engine import make_url
 
 from config.layers import WrongSettings
-from config.settings import Settings
+from config.settings import Settings, audit_keys_in
 
 FILE: Final = "audit.key"
 FOLDER: Final = Path("var")  #: of a database that is no file
-SHORTEST: Final = 32  #: characters; 32 hexadecimal digits are 128 bits
 
 
 def audit_key(settings: Settings, new_key: Callable[[], str]) -> bytes:
@@ -46,10 +44,10 @@ def key_file(settings: Settings) -> Path:
 
 
 def _keys_in(words: str, where: str) -> tuple[bytes, ...]:
-    keys = re.split(r"[\s,]+", words.strip())
-    if any(len(key) < SHORTEST for key in keys):
-        raise WrongSettings([f"{where} holds a key that is too short: want {SHORTEST} characters or more each"])
-    return tuple(key.encode() for key in keys)
+    try:
+        return tuple(key.encode() for key in audit_keys_in(words))
+    except ValueError as err:
+        raise WrongSettings([f"{where} {err}"]) from err
 
 
 def _make(file: Path, key: str) -> None:

@@ -9,6 +9,7 @@ import csv
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -56,22 +57,28 @@ def _library_notices() -> Iterator[DayNotice]:
 def read_table(path: Path) -> list[DayNotice]:
     """Return the notices of a table of whole years; raise WrongSettings that names the row at fault."""
     notices: list[DayNotice] = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
-            try:
-                notices.append(
-                    DayNotice(date.fromisoformat(row["date"]), YES_NO[row["is_workday"]], row.get("name") or "")
-                )
-            except (KeyError, ValueError, TypeError) as err:
-                raise WrongSettings(
-                    [f"{path}, row {number}: want date,is_workday,name such as 2027-01-01,0,元旦"]
-                ) from err
+    for number, row in enumerate(csv.DictReader(_opened(path)), 2):
+        try:
+            notices.append(DayNotice(date.fromisoformat(row["date"]), YES_NO[row["is_workday"]], row.get("name") or ""))
+        except (KeyError, ValueError, TypeError) as err:
+            raise WrongSettings([f"{path}, row {number}: want date,is_workday,name such as 2027-01-01,0,元旦"]) from err
     given = {notice.day for notice in notices}
     for year in sorted({day.year for day in given}):
         missing = [day for day in _days_of(year) if day not in given]
         if missing:
             raise WrongSettings([f"{path}: {year} is not whole; {missing[0]} is missing"])
     return notices
+
+
+def _opened(path: Path) -> StringIO:
+    """Return the text of a table in UTF-8 or GB18030, told apart by itself as in the record."""
+    content = path.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return StringIO(content.decode(encoding), newline="")
+        except UnicodeDecodeError:
+            continue
+    raise WrongSettings([f"{path} is neither UTF-8 nor GB18030; save it as CSV UTF-8"])
 
 
 @cache

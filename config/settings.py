@@ -6,6 +6,7 @@ Source: INTERFACES "Settings". Callers: the processes of daemon/.
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -18,10 +19,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from channels.smtp_url import parse_smtp_url
 from config.drill import parse_drill
 from config.layers import WrongSettings, at_path, defaults, laid_over, override, validated
+from rules.offices import email_address
 
 #: database → its driver that is installed
 DRIVERS: Final = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 Network = IPv4Network | IPv6Network
+#: whom an SMS is from, as Twilio takes it: a number, a short one, WhatsApp's, or a name with a letter in it
+NUMBER: Final = r"\+[1-9][0-9]{6,14}"
+SENDER: Final = re.compile(rf"(?:whatsapp:)?{NUMBER}|[0-9]{{3,8}}|(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{{1,11}}", re.ASCII)
+SHORTEST_KEY: Final = 32  #: characters of a key of the audit trail; 32 hexadecimal digits are 128 bits
 
 
 class Settings(BaseModel):
@@ -79,6 +85,30 @@ class Settings(BaseModel):
             raise ValueError("want sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
         return value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_is_known(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        import redis  # noqa: PLC0415 - a tenth of a second, which whoever has no Redis is spared
+
+        wanted = "want redis://host:port/0, or rediss:// for TLS; unset: a broker within duban up"
+        try:
+            redis.Redis.from_url(value).connection_pool.make_connection()  # opens nothing
+            database = urlsplit(value).path.strip("/")
+        except (ValueError, TypeError):  # the latter: an option that there is not
+            raise ValueError(wanted) from None
+        if database and not value.startswith("unix:") and not database.isdecimal():  # would count as 0
+            raise ValueError(wanted)
+        return value
+
+    @field_validator("calendar")
+    @classmethod
+    def _calendar_is_a_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"is {'a file' if value.exists() else 'not there'}; want the folder that holds the tables")
+        return value
+
     @field_validator("clock")
     @classmethod
     def _clock_is_a_drill(cls, value: str | None) -> str | None:
@@ -91,6 +121,37 @@ class Settings(BaseModel):
     def _smtp_is_known(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             parse_smtp_url(value.get_secret_value())
+        return value
+
+    @field_validator("email_from")
+    @classmethod
+    def _sender_is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            from channels.mime import sender_of  # noqa: PLC0415 - the library of e-mail, which few commands need
+
+            sender_of(value)
+        return value
+
+    @field_validator("operator_email")
+    @classmethod
+    def _operators_have_addresses(cls, value: str | None) -> str | None:
+        for word in _words(value or ""):
+            if email_address(word) is None or not word.isascii():
+                raise ValueError(f"{word!r} is no e-mail address; want addresses with commas between: a@b.cn,c@d.cn")
+        return value
+
+    @field_validator("twilio_from")
+    @classmethod
+    def _sender_is_one_of_twilios(cls, value: str | None) -> str | None:
+        if value is not None and not SENDER.fullmatch(value):
+            raise ValueError("want a number such as +8675012345678, or a name of up to 11 Latin letters and digits")
+        return value
+
+    @field_validator("audit_key")
+    @classmethod
+    def _audit_keys_are_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            audit_keys_in(value.get_secret_value())
         return value
 
     @field_validator("twilio_api", "public_url", "ping_url")
@@ -137,7 +198,7 @@ class Settings(BaseModel):
 
     def operator_addresses(self) -> list[str]:
         """Return where the operators' mail goes."""
-        return [address.strip() for address in (self.operator_email or "").split(",") if address.strip()]
+        return _words(self.operator_email or "")
 
     def lacking(self) -> list[str]:
         """Return what the gateways still need, one line each; nothing if they can send."""
@@ -157,14 +218,26 @@ class Settings(BaseModel):
         return lines
 
 
+def audit_keys_in(words: str) -> list[str]:
+    """Return the keys of the audit trail that a text holds, with blanks, lines or commas between; ValueError."""
+    keys = re.split(r"[\s,]+", words.strip())
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise ValueError(f"holds a key that is too short: want {SHORTEST_KEY} characters or more each")
+    return keys
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
 def _networks(words: str) -> "tuple[Network, ...]":
     try:
-        return tuple(ip_network(word.strip()) for word in words.split(",") if word.strip())
+        return tuple(ip_network(word) for word in _words(words))
     except ValueError as err:
         raise ValueError(f"{err}; want addresses or networks with commas between: 127.0.0.1,10.1.0.0/16") from err
 
 
-#: of two names of variables, both of which begin with DUBAN_
+#: of two names of variables, both of which begin with DUBAN_ or both with TWILIO_
 LIKENESS: Final = 0.9
 TWILIO_API: Final = "https://api.twilio.com"
 #: setting → environment variable
@@ -221,10 +294,19 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
     known = [*VARIABLES.values(), "DUBAN_CONFIG", "DUBAN_POLICY"]
     for name in environ:
         bare = name.removesuffix("_FILE")
-        if name.startswith("DUBAN_") and not name.startswith("DUBAN_POLICY__") and bare not in known:
+        if name.startswith(("DUBAN_", "TWILIO_")) and not name.startswith("DUBAN_POLICY__") and bare not in known:
             near = difflib.get_close_matches(bare, known, n=1, cutoff=LIKENESS)
-            if near:
+            if near and _is_a_slip(bare, near[0]):
                 yield f"{name} is not a setting; did you mean {near[0]}?"
+
+
+def _is_a_slip(name: str, ours: str) -> bool:
+    """Say whether a name is ours, misspelt: Twilio's own differ from ours by a word, a slip by a letter.
+
+    >>> [_is_a_slip(name, "TWILIO_ACCOUNT_SID") for name in ("TWILIO_ACCOUNT_SIDD", "TWILIO_SUBACCOUNT_SID")]
+    [True, False]
+    """
+    return name.startswith("DUBAN_") or abs(len(name) - len(ours)) <= 1
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str | None:

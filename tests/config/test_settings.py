@@ -1,12 +1,13 @@
 """How duban runs: defaults, a file, the environment, options; and what a wrong setting is told."""
 
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import config
+from config.calendars import load_calendar
 from config.drill import parse_drill
 from config.layers import WrongSettings
 from config.settings import VARIABLES, Settings, load_settings
@@ -43,6 +44,8 @@ def test_the_shipped_file_names_no_key_that_is_none():
         ("DUBAN_CLOKC", "DUBAN_CLOCK"),
         ("DUBAN_SMTP_ULR_FILE", "DUBAN_SMTP_URL"),
         ("DUBAN_POLCY", "DUBAN_POLICY"),
+        ("TWILIO_ACCOUNT_SIDD", "TWILIO_ACCOUNT_SID"),
+        ("TWILIO_FORM", "TWILIO_FROM"),
     ],
 )
 def test_a_misspelt_variable_is_refused(given, meant):
@@ -61,9 +64,126 @@ def test_a_database_may_be_named_as_sqlalchemy_does(url):
     assert load_settings({"DUBAN_DATABASE_URL": url}).database_url == url
 
 
-@pytest.mark.parametrize("name", ["DUBAN_HOST", "DUBAN_POLICY__DUTY__PERIOD", "DUBAN_SMTP_URL_FILE", "TWILIO_REGION"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DUBAN_HOST",
+        "DUBAN_POLICY__DUTY__PERIOD",
+        "DUBAN_SMTP_URL_FILE",
+        "TWILIO_REGION",
+        "TWILIO_PHONE_NUMBER",
+        "TWILIO_SUBACCOUNT_SID",
+    ],
+)
 def test_a_variable_of_another_s_is_passed_over(name):
     assert load_settings({name: ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "foo",
+        "valkey://h",
+        "redis://h:port/0",
+        "redis://h:99999",
+        "redis://h/first",
+        "redis://h?socket_timeout=long",
+        "redis://h?colour=red",
+    ],
+)
+def test_a_redis_that_its_client_cannot_talk_to_is_refused(url):
+    assert complaint({"DUBAN_REDIS_URL": url}).startswith(f"DUBAN_REDIS_URL={url!r}: want redis://host:port/0")
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h", "rediss://:safe@h:6380/1?ssl_cert_reqs=none", "unix:///run/redis.sock?db=1"]
+)
+def test_a_redis_may_be_named_as_its_client_does(url):
+    assert load_settings({"DUBAN_REDIS_URL": url}).redis_url == url
+
+
+def test_a_wrong_redis_with_a_password_is_not_shown():
+    assert "safe" not in complaint({"DUBAN_REDIS_URL": "redis://:safe@h:port"})
+
+
+# Senders, readers, keys ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["foo", "duban@", '"', "a@b.cn, c@d.cn", "督办 <duban@例子.cn>"])
+def test_a_sender_of_email_is_one_address(text):
+    assert "want a sender's address, such as duban@example.cn" in complaint({"DUBAN_EMAIL_FROM": text})
+
+
+def test_a_sender_of_email_may_have_a_name():
+    assert load_settings({"DUBAN_EMAIL_FROM": "督办 <duban@example.cn>"}).email_from == "督办 <duban@example.cn>"
+
+
+@pytest.mark.parametrize(("text", "wrong"), [("foo", "foo"), ("a@b.cn,c@d", "c@d"), ("a@b.cn c@d.cn", "a@b.cn c@d.cn")])
+def test_an_operator_has_an_address(text, wrong):
+    assert f"{wrong!r} is no e-mail address; want addresses" in complaint({"DUBAN_OPERATOR_EMAIL": text})
+
+
+def test_several_operators_have_commas_between():
+    assert load_settings({"DUBAN_OPERATOR_EMAIL": "a@b.cn, c@d.cn"}).operator_addresses() == ["a@b.cn", "c@d.cn"]
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("+12025550100", True),
+        ("whatsapp:+12025550100", True),
+        ("10690", True),
+        ("Heshan RD", True),
+        ("12345678901", False),
+        ("+1 202 555 0100", False),
+        pytest.param("HeshanNPC12", True, id="eleven characters"),
+        pytest.param("HeshanNPC123", False, id="twelve characters"),
+        ("鹤山人大", False),
+    ],
+)
+def test_an_sms_is_from_a_number_or_a_short_latin_name(text, holds):
+    if holds:
+        assert load_settings({"TWILIO_FROM": text}).twilio_from == text
+    else:
+        assert complaint({"TWILIO_FROM": text}).startswith(f"TWILIO_FROM={text!r}: want a number such as +")
+
+
+@pytest.mark.parametrize("words", ["short", f"{'k' * 32},short"])
+@pytest.mark.parametrize("is_in_a_file", [False, True])
+def test_a_short_key_of_the_trail_is_refused_at_start_and_not_shown(tmp_path, words, is_in_a_file):
+    (tmp_path / "key").write_text(words, "utf-8")
+    given = {"DUBAN_AUDIT_KEY_FILE": str(tmp_path / "key")} if is_in_a_file else {"DUBAN_AUDIT_KEY": words}
+    assert complaint(given) == "DUBAN_AUDIT_KEY: holds a key that is too short: want 32 characters or more each"
+
+
+# The calendar -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "why"), [("nowhere", "is not there"), ("2027.csv", "is a file")])
+def test_a_calendar_is_a_folder_that_is_there(tmp_path, name, why):
+    (tmp_path / "2027.csv").write_text("date,is_workday,name\n", "utf-8")
+    assert complaint({"DUBAN_CALENDAR": str(tmp_path / name)}).endswith(
+        f": {why}; want the folder that holds the tables"
+    )
+    assert load_settings({"DUBAN_CALENDAR": str(tmp_path)}).calendar == tmp_path
+
+
+def whole_year(encoding, folder):
+    days = [date(2027, 1, 1) + timedelta(days) for days in range(365)]
+    rows = [f"{day},0,元旦" if day == days[0] else f"{day},1," for day in days]
+    (folder / "2027.csv").write_bytes("\r\n".join(["date,is_workday,name", *rows, ""]).encode(encoding))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_a_table_of_a_year_is_in_utf_8_or_gb18030(tmp_path, encoding):
+    whole_year(encoding, tmp_path)
+    assert load_calendar(tmp_path).holiday(date(2027, 1, 1)) == "元旦"
+
+
+def test_a_table_in_another_encoding_is_refused(tmp_path):
+    (tmp_path / "2027.csv").write_bytes(b"date,is_workday,name\n2027-01-01,0,\xff\n")
+    with pytest.raises(WrongSettings, match=r"2027\.csv is neither UTF-8 nor GB18030; save it as CSV UTF-8"):
+        load_calendar(tmp_path)
 
 
 def test_the_defaults_need_no_service():

@@ -28,6 +28,7 @@ from store.unsettled import Unknown, Waiting
 
 LOOKED_INTO: Final = 50  #: unknown outcomes in one sweep
 FOLLOWED: Final = 200
+NAMED: Final = 5  #: notices of a message that a finding names
 #: a gateway that tells nothing of a message for so long is asked
 SILENT_FOR: Final = timedelta(hours=2)
 #: a sweep asks gateways for so long, in real seconds
@@ -170,7 +171,8 @@ def _give_up(connection: Connection, desk: Desk, message: Message, now: datetime
     if unsettled.is_followed(connection, message.id):
         return
     _instead(connection, desk, message, now)
-    findings.note(connection, "unknown", f"message:{message.id}", f"{_named(message)}: {message.reason}", now)
+    subject = findings.of_message(message.id, message.attempts)
+    findings.note(connection, "unknown", subject, f"{_named(connection, message)}: {message.reason}", now)
     unsettled.follow(connection, message.id, now)
 
 
@@ -186,8 +188,9 @@ def follow_up(services: Services, desks: Desks) -> None:
     with services.engine.begin() as connection:
         for message in unsettled.to_follow(connection, FOLLOWED):
             instead = _instead(connection, desks.of(connection), message, now)
-            text = f"{_named(message)}: {message.reason}; {instead}"
-            findings.note(connection, message.state, f"message:{message.id}:{message.attempts}", text, now)
+            text = f"{_named(connection, message)}: {message.reason}; {instead}"
+            subject = findings.of_message(message.id, message.attempts)
+            findings.note(connection, message.state, subject, text, now)
             unsettled.follow(connection, message.id, now)
 
 
@@ -211,8 +214,12 @@ def _instead(connection: Connection, desk: Desk, message: Message, now: datetime
     return "an e-mail goes in its stead" if outbox.put_instead(connection, fallback) else "an e-mail has gone"
 
 
-def _named(message: Message) -> str:
-    return f"message {message.id} to {message.person} by {message.channel}"
+def _named(connection: Connection, message: Message) -> str:
+    """Return a message as a finding names it, by the numbers that `duban retry` takes: its notices', and its own."""
+    carried = [row.id for row in notices.in_messages(connection, {message.id: None}).get(message.id, ())]
+    numbers = ", ".join(map(str, carried[:NAMED])) + (" and more" if len(carried) > NAMED else "")
+    of_notices = f"notice{'' if len(carried) == 1 else 's'} {numbers}, " if carried else ""
+    return f"{of_notices}message {message.id} to {message.person} by {message.channel}"
 
 
 # What a gateway keeps silent about ---------------------------------------------------------

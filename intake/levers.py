@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from rules.facts import local_day
-from store import audit, gateways, notices, outbox
+from store import audit, findings, gateways, notices, outbox
 
 BY_HAND: Final = "held by an operator"
 
@@ -21,7 +21,7 @@ def retry_notice(connection: Connection, notice: int, *, actor: str, at: datetim
         return f"there is no notice {notice}; see duban notices"
     if row.message is None:
         return f"notice {notice} is {row.state} and in no message; only what failed can be tried again"
-    if not outbox.retry(connection, row.message, at):
+    if not _try_again(connection, row.message, actor, at):
         return f"the message of notice {notice} is neither failed nor undeliverable nor unknown; nothing to try again"
     audit.append(connection, at=at, actor=actor, action="retry", subject=f"notice:{notice}")
     return None
@@ -29,9 +29,17 @@ def retry_notice(connection: Connection, notice: int, *, actor: str, at: datetim
 
 def retry_message(connection: Connection, message: int, *, actor: str, at: datetime) -> bool:
     """Give a message one more try; False if it is in no state for that."""
-    if not outbox.retry(connection, message, at):
+    if not _try_again(connection, message, actor, at):
         return False
     audit.append(connection, at=at, actor=actor, action="retry", subject=f"message:{message}")
+    return True
+
+
+def _try_again(connection: Connection, message: int, actor: str, at: datetime) -> bool:
+    """Give a message one more try, which deals with what was found about it: if it fails again, that is found anew."""
+    if not outbox.retry(connection, message, at):
+        return False
+    findings.close_of_message(connection, message, actor, at)
     return True
 
 

@@ -5,21 +5,28 @@ Caller: daemon/cli.
 
 import click
 
+from daemon.commands.options import NUMBER
 from daemon.saying import BAD_INPUT, fail, many
 
 
 @click.command()
-@click.argument("notice", type=int)
-def retry(notice: int) -> None:
-    """Give a notice whose message failed one more try. NOTICE is its number in `duban notices`."""
-    from daemon.levers import retry_notice
+@click.argument("notice", type=NUMBER, required=False, metavar="NOTICE")
+@click.option("--message", type=NUMBER, help="A message's number, as findings name it: that of a digest, too.")
+def retry(notice: int | None, message: int | None) -> None:
+    """Give a message that failed one more try. NOTICE is the number of a notice in it, as in `duban notices`."""
+    from daemon.levers import retry_message, retry_notice
     from daemon.looking import looking
 
+    if (notice is None) == (message is None):
+        raise click.UsageError("want the number of a NOTICE, or --message and a message's number")
     with looking() as (connection, _, services):
-        problem = retry_notice(connection, services, notice)
+        if notice is not None:
+            problem = retry_notice(connection, services, notice)
+        else:
+            problem = retry_message(connection, services, message or 0)
     if problem:
         fail(problem, BAD_INPUT)
-    click.echo(f"notice {notice} will be tried once more")
+    click.echo(f"{f'notice {notice}' if notice is not None else f'message {message}'} will be tried once more")
 
 
 @click.command()

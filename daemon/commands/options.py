@@ -29,13 +29,12 @@ class _AsInTheRecord(click.ParamType[Any]):
 
 DAY: Final = _AsInTheRecord("date")
 INSTANT: Final = _AsInTheRecord("instant")
+NUMBER: Final = click.IntRange(1, 2**63 - 1)  #: as far as a database counts
 FOR_PEOPLE: Final = 50  #: rows of a list that people are shown unless they ask for more
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
 record_path = click.argument("path", type=click.Path(exists=True, path_type=Path))
-limit_option = click.option(
-    "--limit", type=click.IntRange(1), help=f"At most so many; default: {FOR_PEOPLE}, or all with --json."
-)
+limit_option = click.option("--limit", type=NUMBER, help=f"At most so many; default: {FOR_PEOPLE}, or all with --json.")
 
 
 def one_more(limit: int | None, *, as_json: bool) -> int | None:

@@ -9,7 +9,7 @@ import pytest
 
 from actors.settling import ASKS_S, RARELY, SILENT_FOR
 from channels.gateway import ABSENT, CANNOT_TELL, Accepted, Refused, Report, Status, Unsure, WhenUnknown
-from daemon.levers import retry_notice
+from daemon.levers import retry_message, retry_notice
 from rules.deliveries import Patience
 from rules.facts import Channel
 from store import optouts, outcomes
@@ -106,11 +106,12 @@ def test_what_is_refused_for_good_goes_by_e_mail_once_and_is_a_finding(engine):
     (letter,) = [kept for kept in duban.sandbox("email") if kept.message == stead.id]
     assert letter.address == "da@example.cn"
     assert "2026年3月进站、入网格履职" in letter.body
+    (notice,) = [told.notice for told in duban.notices(matter=MARCH) if told.notice.message == sms.id]
     assert found(duban) == [
         (
             "failed",
             f"message:{sms.id}:1",
-            f"message {sms.id} to deputy:DA by sms: no such number; an e-mail goes in its stead",
+            f"notice {notice.id}, message {sms.id} to deputy:DA by sms: no such number; an e-mail goes in its stead",
         )
     ]
 
@@ -200,7 +201,7 @@ def test_a_reminder_does_not_go_in_its_stead_after_its_due_date(engine):
     assert [m.state for m in in_stead(duban)] == ["expired"]
 
 
-def test_one_more_try_of_an_operator_that_fails_again_is_told_again_but_goes_by_e_mail_once(engine):
+def test_one_more_try_of_an_operator_that_fails_again_is_found_anew_but_goes_by_e_mail_once(engine):
     gateway = Listening(answers(BAD_NUMBER))
     duban = reminded(engine, gateway)
     duban.send_due()
@@ -208,14 +209,31 @@ def test_one_more_try_of_an_operator_that_fails_again_is_told_again_but_goes_by_
     (told,) = duban.notices(matter=MARCH, message_state="failed")
     with duban.engine.begin() as connection:
         assert retry_notice(connection, duban.services, told.notice.id) is None
+    assert found(duban) == [], "whoever tries again has dealt with it"
     duban.send_due()
     duban.sweep()
     assert len(gateway.handed) == 2
     assert len(in_stead(duban)) == 1
-    assert [text.rpartition("; ")[2] for *_, text in found(duban)] == [
-        "an e-mail goes in its stead",
-        "an e-mail has gone",
+    ((_, subject, text),) = found(duban)
+    assert (subject, text.rpartition("; ")[2]) == (f"message:{sms_of(duban).id}:2", "an e-mail has gone")
+
+
+def test_a_digest_that_failed_goes_once_when_an_operator_tries_it_again(engine):
+    duban = installed(engine)
+    duban.sql("UPDATE messages SET state = 'failed', reason = 'full' WHERE kind = 'digest'")
+    duban.sweep()
+    (failed, *_) = [m for m in duban.messages() if m.kind == "digest"]
+    assert f"message {failed.id} to {failed.person} by email: full; nothing goes in its stead" in [
+        text for *_, text in found(duban)
     ]
+    gateway = Listening()
+    through(duban, gateway, only=Channel.EMAIL)
+    with duban.engine.begin() as connection:
+        assert retry_message(connection, duban.services, failed.id) is None
+        assert "nothing to try again" in (retry_message(connection, duban.services, failed.id) or "")
+    duban.send_due()
+    duban.send_due()
+    assert [one.message for one in gateway.handed if one.message == failed.id] == [failed.id]
 
 
 def test_what_arrives_after_all_is_delivered_though_it_had_failed(engine):
@@ -524,9 +542,9 @@ def test_what_nobody_can_tell_of_stays_unknown_then_goes_by_e_mail_and_is_a_task
     sms = sms_of(duban)
     assert (sms.state, len(gateway.handed)) == ("unknown", 1)
     assert [m.state for m in in_stead(duban)] == ["accepted"]
-    assert found(duban) == [
-        ("unknown", f"message:{sms.id}", f"message {sms.id} to deputy:DA by sms: {TIME_OUT.reason}")
-    ]
+    (notice,) = [told.notice for told in duban.notices(matter=MARCH) if told.notice.message == sms.id]
+    named = f"notice {notice.id}, message {sms.id} to deputy:DA by sms"
+    assert found(duban) == [("unknown", f"message:{sms.id}:1", f"{named}: {TIME_OUT.reason}")]
 
 
 def test_what_was_given_up_is_still_asked_about_but_rarely(engine):

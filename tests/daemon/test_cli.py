@@ -99,7 +99,12 @@ def test_a_reader_that_has_seen_enough_is_no_error():
         (["import", "nowhere"], "Invalid value for 'PATH': Path 'nowhere' does not exist; see main import --help"),
         (["simulate", "."], "Missing option '--from'; see main simulate --help"),
         (["explain", HANDLE, "--at", "x"], f"Invalid value for '--at': 'x' {NO_TIME}; see main explain --help"),
-        (["retry", "many"], "Invalid value for 'NOTICE': 'many' is not a valid integer; see main retry --help"),
+        (["retry", "many"], "Invalid value for 'NOTICE': 'many' is not a valid integer range; see main retry --help"),
+        (["retry"], "want the number of a NOTICE, or --message and a message's number; see main retry --help"),
+        (
+            ["retry", "1", "--message", "1"],
+            "want the number of a NOTICE, or --message and a message's number; see main retry --help",
+        ),
         (["report", "month"], "Missing argument 'MONTH'; see main report month --help"),
     ],
 )
@@ -607,6 +612,29 @@ def test_a_retry_is_in_the_audit_trail(duban, imported, run_to):
     assert rows(imported, "select action, subject from audit where action = 'retry'") == [
         ("retry", f"notice:{notice['id']}")
     ]
+
+
+def test_a_digest_that_failed_is_due_again_after_retry_of_its_message(duban, imported, run_to):
+    run_to("2026-03-20T12:00:00+08:00")
+    ((message,),) = rows(imported, "select min(id) from messages where kind = 'digest'")
+    assert one_line(duban("retry", "--message", message).err) == (
+        f"duban: no message {message} is failed, undeliverable or unknown; nothing to try again. See duban status"
+    )
+    change(imported, "update messages set state = 'failed', reason = '5.7.1' where id = ?", message)
+    told = duban("retry", "--message", message)
+    assert (told.status, told.out) == (0, f"message {message} will be tried once more\n")
+    assert duban("status", "--json").facts["messages"]["due"] == 1
+    assert rows(imported, "select action, subject from audit where action = 'retry'") == [
+        ("retry", f"message:{message}")
+    ]
+
+
+def test_status_tells_what_nobody_has_dealt_with(duban, imported):
+    put = "insert into findings (at, kind, subject, text, closed_at) values (?, 'test', ?, ?, ?)"
+    then = "2026-03-20T00:00:00+00:00"
+    change(imported, put, then, "1", "open", None)
+    change(imported, put, then, "2", "dealt with", then)
+    assert [finding["text"] for finding in duban("status", "--json").facts["findings"]] == ["open"]
 
 
 def test_held_sending_is_shown_until_it_is_released(duban, imported):

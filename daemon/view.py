@@ -76,7 +76,8 @@ class StepLog:
 
     def __call__(self, at: datetime, reckoned: int, digests: int, notices: int, messages: int) -> None:
         """Note a step, unless all it did was to reckon anew."""
-        parts = {"简报": digests, "督办通知": notices, "发出消息": messages, "核算": reckoned}
+        # Messages are made by a step: whether they leave is not known then.
+        parts = {"简报": digests, "督办通知": notices, "生成消息": messages, "核算": reckoned}
         said = "，".join(f"{what} {count}" for what, count in parts.items() if count)
         if digests or notices or messages:
             self.lines.append(f"{at.astimezone(SHANGHAI):%m-%d %H:%M}  {said}")

@@ -140,7 +140,7 @@ def test_a_step_is_told_by_what_it_did_and_one_that_did_nothing_is_not():
     steps = StepLog()
     steps(NOW, 2, 0, 38, 33)
     steps(NOW, 0, 0, 0, 0)
-    assert list(steps.lines) == ["03-31 09:00  督办通知 38，发出消息 33，核算 2"]
+    assert list(steps.lines) == ["03-31 09:00  督办通知 38，生成消息 33，核算 2"]
     assert steps.lines[0] in drawn(scene(steps=list(steps.lines)))
 
 

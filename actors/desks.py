@@ -27,10 +27,15 @@ def start_on(connection: Connection, services: Services) -> date:
 
     The policy's; else the day on which the clock first ran; before that, today.
     """
+    return known_start(connection, services) or local_day(services.clock.now())
+
+
+def known_start(connection: Connection, services: Services) -> date | None:
+    """Return the day on which the office took duban into use, or None while that is left to the clock's first start."""
     if services.policy.start_on is not None:
         return services.policy.start_on
     noted = installation.get(connection, START_ON)
-    return date.fromisoformat(noted) if noted else local_day(services.clock.now())
+    return date.fromisoformat(noted) if noted else None
 
 
 def note_start(connection: Connection, services: Services) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from actors.desks import Desks
+from actors.desks import Desks, known_start
 from config.drill import Drill, DrillClock
 from config.services import SQLITE, Services, open_services
 from daemon.processes import CLOCK, POLICY
@@ -64,9 +64,10 @@ def status_facts(connection: Connection, desks: Desks, services: Services) -> di
     day = local_day(now)
     counts = projection.count_by_town(connection, day, desk.calendar.workdays(day, desk.policy.soon_days))
     oldest = outbox.oldest_due(connection)
+    begins = known_start(connection, services)
     return {
         "now": now.astimezone(SHANGHAI).isoformat(timespec="seconds"),
-        "taken_into_use": desk.start_on.isoformat(),
+        "taken_into_use": begins.isoformat() if begins else None,
         "done_up_to": _local(installation.get(connection, CURSOR)),
         "not_reckoned": projection.count_marks(connection),
         "held": outbox.held_because(connection) is not None,
@@ -100,7 +101,8 @@ def status_lines(facts: dict[str, Any]) -> Iterator[str]:
     """Return the state of things for people."""
     held = " · SENDING IS HELD (duban release)" if facts["held"] else ""
     done_to = facts["done_up_to"] or "nothing"
-    yield f"{facts['now']} · taken into use {facts['taken_into_use']} · done up to {done_to}{held}"
+    begins = f"taken into use {facts['taken_into_use']}" if facts["taken_into_use"] else "not taken into use yet"
+    yield f"{facts['now']} · {begins} · done up to {done_to}{held}"
     if facts["not_reckoned"]:
         yield f"{many(facts['not_reckoned'], 'change')} not reckoned yet: the clock does that (duban up, duban daemon)"
     for title in ("matters", "notices"):

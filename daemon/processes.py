@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from actors.bells import Watch, embedded_broker, hang_bells, redis_broker
-from actors.desks import Desks, note_start
+from actors.desks import Desks, known_start, note_start
 from config.services import Services, open_services
 from daemon import watchdog
 from daemon.clockwork import Clockwork
@@ -64,15 +64,17 @@ def claim_for_clock(connection: Connection, services: Services) -> None:
     note_start(connection, services)
 
 
-def prepare(services: Services) -> date:
-    """Bring the schema up to date, and return the day on which duban was or will be taken into use."""
+def prepare(services: Services) -> date | None:
+    """Bring the schema up to date, and return the day on which duban was or will be taken into use.
+
+    None: the day on which the clock will first run.
+    """
     migrating.giving_way(services.engine, migrating.migrate)
     with services.engine.begin() as connection:
         installation.put_new(connection, installation.IDENTITY, services.new_attempt()[:IDENTITY_LENGTH])
         desks = Desks(services)
-        desk = desks.of(connection)
-        desks.note_terms(connection, desk)
-        return desk.start_on
+        desks.note_terms(connection, desks.of(connection))
+        return known_start(connection, services)
 
 
 @contextmanager

@@ -33,7 +33,8 @@ def init(to: str | None, anyway: bool) -> None:  # noqa: FBT001
     if anyway:
         fail("--anyway goes with --to", BAD_INPUT)
     begins = prepare(services)
-    click.echo(f"{services.engine.url.render_as_string(hide_password=True)} is ready; taken into use on {begins}")
+    since = f"taken into use on {begins}" if begins else "it counts as taken into use from the clock's first start on"
+    click.echo(f"{services.engine.url.render_as_string(hide_password=True)} is ready; {since}")
 
 
 @click.command("import")

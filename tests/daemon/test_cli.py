@@ -168,7 +168,17 @@ def test_init_twice_is_once(duban, database):
     first, second = duban("init"), duban("init")
     assert first.status == second.status == 0
     assert first.out == second.out
-    assert one_line(first.out).startswith(f"sqlite:///{database} is ready; taken into use on ")
+    assert one_line(first.out) == (
+        f"sqlite:///{database} is ready; it counts as taken into use from the clock's first start on"
+    )
+
+
+def test_the_day_of_use_is_told_once_it_is_known(duban, imported, monkeypatch):
+    assert "· not taken into use yet ·" in duban("status").out
+    assert duban("status", "--json").facts["taken_into_use"] is None
+    monkeypatch.setenv("DUBAN_POLICY__START_ON", "2026-03-01")
+    assert one_line(duban("init").out).endswith("is ready; taken into use on 2026-03-01")
+    assert "· taken into use 2026-03-01 ·" in duban("status").out
 
 
 def test_an_import_again_changes_nothing(duban):

@@ -52,7 +52,10 @@ def write_report(
         fail(str(err), BAD_INPUT)
     writer = _writer(out)
     with looking() as (connection, desks, services):
-        made_at = at or services.clock.now()
+        now = services.clock.now()
+        made_at = at or now
+        if made_at > now:  # what will be known by then is not known yet
+            fail(f"--at {_local(made_at)} is yet to come: it is {_local(now)}; name an earlier instant", BAD_INPUT)
         if period.first > local_day(made_at):
             fail(f"{period.label} has not begun on {local_day(made_at)}; name an earlier one", BAD_INPUT)
         desk = desks.of(connection)
@@ -64,6 +67,10 @@ def write_report(
         say(as_markdown(view).splitlines(), as_facts(report), as_json=as_json)
     else:
         say([f"the report on {period.label} is in {out}"], None, as_json=False)
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone(SHANGHAI).isoformat(timespec="seconds")
 
 
 def _writer(out: Path | None) -> Writer:
@@ -94,7 +101,7 @@ def as_facts(report: Report) -> dict[str, Any]:
         "period": report.period.label,
         "from": report.period.first.isoformat(),
         "to": report.period.last.isoformat(),
-        "made_at": report.made_at.astimezone(SHANGHAI).isoformat(timespec="seconds"),
+        "made_at": _local(report.made_at),
         "closing_day": report.closing_day.isoformat(),
         "headline": _split(report.headline, "towns"),
         "by_month": _split(report.by_month, "months"),

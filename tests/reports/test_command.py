@@ -49,6 +49,15 @@ def test_as_it_stood_earlier(on_24_march, duban, at, rungs):
     assert told["made_at"] == f"{at}+08:00"
 
 
+def test_an_instant_to_come_is_refused_by_the_clock_that_the_database_is_run_on(on_24_march, duban):
+    assert duban(*MARCH, "--at", NOON).status == 0
+    told = duban(*MARCH, "--at", "2026-03-25T12:00:00")
+    assert (told.status, told.out) == (2, "")
+    assert one_line(told.err).startswith(
+        "duban: --at 2026-03-25T12:00:00+08:00 is yet to come: it is 2026-03-24T12:00:"
+    )
+
+
 def test_the_year_has_the_month_in_it(on_24_march, duban):
     month, year = (duban("report", *words, "--json").facts for words in (("month", "2026-03"), ("year", "2026")))
     assert year["period"] == "2026"

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from rules.derivations import in_words, is_provisional
 from rules.dockets import Desk, Docket
 from rules.dossiers import Dossier, Happened
-from rules.facts import SHANGHAI, local_day
+from rules.facts import SHANGHAI, local_day, midnight
 from rules.ladders import Fired, Rung, ladder
 from rules.matters import Matter, Subject, subject_of
 from rules.notices import next_attention, rung_target
@@ -48,9 +48,17 @@ def case_of(connection: Connection, desk: Desk, subject: Subject, at: datetime) 
     happened: list[Happened] = []
     for instant, (facts, words) in dossiers[0].instants().items():
         if instant <= at:
+            happened += _opened(docket, instant)
             happened += [Happened(instant, change) for change in docket.learn(instant, facts, words)]
+    happened += _opened(docket, at)
     happened += [Happened(at, change) for change in docket.learn(at)]
     return Case(dossiers[0], docket, happened)
+
+
+def _opened(docket: Docket, until: datetime) -> Iterator[Happened]:
+    """Yield what time alone opens before an instant, each at its own: no fact tells that a period has begun."""
+    while (opening := docket.next_opening()) is not None and (begins := midnight(opening)) < until:
+        yield from (Happened(begins, change) for change in docket.learn(begins))
 
 
 # One matter ------------------------------------------------------------------------------

@@ -396,6 +396,33 @@ def test_explain_at_an_instant_knows_what_was_known_then(duban, run_to):
     assert now["holds"] == [{"office": "MUN", "due": "2026-03-11", "until": "2026-03-24"}]
 
 
+@pytest.mark.parametrize(
+    ("arrivals", "at", "facts"),
+    [
+        ("both", "2026-03-04", ["2026-03-01 00:00  opened (period), due 2026-03-31"]),
+        (
+            "both",
+            "2026-03-31T12:00",
+            ["2026-03-01 00:00  opened (period), due 2026-03-31", "2026-03-05 00:00  arrivals: station"],
+        ),
+        pytest.param(
+            "either",
+            "2026-03-31T12:00",
+            [
+                "2026-03-01 00:00  opened (period), due 2026-03-31",
+                "2026-03-05 00:00  met 2026-03-05; arrivals: station",
+            ],
+            id="met by the first fact of the period",
+        ),
+    ],
+)
+def test_a_period_opens_on_its_first_day_whenever_it_is_asked_about(duban, monkeypatch, arrivals, at, facts):
+    duban("import", LATE)
+    monkeypatch.setenv("DUBAN_POLICY__DUTY__ARRIVALS", arrivals)
+    said = duban("explain", "visit:S1:2026-03", "--at", at).out.splitlines()
+    assert [line.strip() for line in said[said.index("  facts") + 1 : said.index("  rungs")]] == facts
+
+
 def test_explain_before_the_matter_opened_says_what_there_was(duban, run_to):
     run_to("2026-03-20T12:00:00+08:00")
     told = duban("explain", HANDLE, "--at", "2026-03-02T09:10")

@@ -105,11 +105,10 @@ def check(path: Path, as_json: bool) -> None:  # noqa: FBT001
 @click.option("--chinese", is_flag=True, help="Chinese names of files, columns and values.")
 def export(folder: Path, chinese: bool) -> None:  # noqa: FBT001
     """Write the record as CSV files that an import takes back."""
-    from config.services import open_services
+    from daemon.looking import looking
     from intake.exporting import export_record
 
-    services = open_services()
-    with services.engine.begin() as connection:
+    with looking() as (connection, _, _):
         export_record(connection, folder, "zh" if chinese else "en")
     click.echo(f"the record is in {folder}")
 

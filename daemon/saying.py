@@ -15,6 +15,7 @@ from click.exceptions import NoArgsIsHelpError
 FINDING: Final = 1
 BAD_INPUT: Final = 2
 OUT_OF_REACH: Final = 3
+SURROGATES: Final = "surrogates not allowed"  #: as Python says of bytes that were typed and are not UTF-8
 
 
 def fail(message: str, status: int) -> NoReturn:
@@ -90,6 +91,9 @@ def explained(err: Exception) -> tuple[str, int]:
         return str(err), BAD_INPUT
     if isinstance(err, (WrongSchema, InUse, HelperLost)):
         return str(err), OUT_OF_REACH
+    if isinstance(err, UnicodeEncodeError) and err.reason == SURROGATES:
+        typed = err.object.encode("utf-8", "surrogateescape")
+        return f"{typed!r} is not UTF-8; type it again, in a terminal that is set to UTF-8", BAD_INPUT
     if isinstance(err, OSError) and err.strerror and not isinstance(err, BrokenPipeError):  # `| head` has seen enough
         return f"{err.filename or 'a file'}: {err.strerror}; name another place, or mend the rights", BAD_INPUT
     if isinstance(err, DBAPIError):

@@ -690,19 +690,55 @@ def test_whoever_lets_go_what_the_system_held_reads_why(duban, imported):
 
 # What cannot be reached, and what is set wrong --------------------------------------------
 
-LOOKING = (["status"], ["notices"], ["matters"], ["explain", HANDLE], ["retry", "1"], ["hold"])
+LOOKING = (["status"], ["notices"], ["matters"], ["explain", HANDLE], ["retry", "1"], ["hold"], ["export", "out"])
 
 
 @pytest.mark.parametrize("words", LOOKING, ids=lambda words: words[0])
-def test_without_a_schema_a_command_asks_for_init(duban, words):
+def test_without_a_schema_a_command_asks_for_init(duban, database, words):
     told = duban(*words)
     assert told.status == 3
     assert one_line(told.err).endswith("run duban init")
+    assert not database.exists()
+
+
+def test_the_web_process_makes_no_database_either(database):
+    done = subprocess.run([DUBAN, "web"], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert one_line(done.stderr).endswith("run duban init")
+    assert not database.exists()
 
 
 @pytest.mark.parametrize(
-    "words", [*LOOKING, ["init"], ["import", ACKNOWLEDGED], ["export", "out"]], ids=lambda words: words[0]
+    "words", [["retry"], ["retry", "--message"], ["matters", "--limit"], ["notices", "--limit"]], ids=" ".join
 )
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63])
+def test_a_number_is_one_that_a_database_can_count_to(duban, imported, words, number):
+    told = duban(*words, number)
+    assert told.err.count("\n") <= 1
+    assert ("is not in the range" in told.err) is (number == 2**63)
+    assert told.status == (0 if "--limit" in words and number < 2**63 else 2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["matters", "--town"],
+        ["matters", "--subject"],
+        ["notices", "--to"],
+        ["explain"],
+        ["policy", "adopt", "--set", "duty.town.reminders=[5]", "--reason"],
+    ],
+    ids=" ".join,
+)
+def test_bytes_that_are_no_utf_8_are_one_line(imported, words):
+    done = subprocess.run([DUBAN, *words, b"petition:\xff:handle:1"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    said = one_line(done.stderr.decode())
+    assert "\\xff" in said
+    assert said.endswith(" is not UTF-8; type it again, in a terminal that is set to UTF-8")
+
+
+@pytest.mark.parametrize("words", [*LOOKING, ["init"], ["import", ACKNOWLEDGED]], ids=lambda words: words[0])
 def test_a_database_out_of_reach_is_one_line(duban, monkeypatch, words):
     monkeypatch.setenv("DUBAN_DATABASE_URL", "postgresql://127.0.0.1:1/x")
     told = duban(*words)

@@ -218,5 +218,5 @@ def _coverage(connection: Connection, services: Services) -> Symptom:
     if not gaps:
         return _well("coverage", "every deputy in a grid, every grid with a deputy, every office in reach")
     some = ", ".join(f"{gap.gap} {gap.subject}" for gap in gaps[:SHOWN])
-    more = f" and {len(gaps) - SHOWN} more" if len(gaps) > SHOWN else ""
+    more = f" and {len(gaps) - SHOWN} more; all are in duban report month {day:%Y-%m}" if len(gaps) > SHOWN else ""
     return _look("coverage", f"{some}{more}")

@@ -15,6 +15,19 @@ from click.exceptions import NoArgsIsHelpError
 FINDING: Final = 1
 BAD_INPUT: Final = 2
 OUT_OF_REACH: Final = 3
+RIGHTS: Final = "mend the rights of the file that DUBAN_DATABASE_URL names, and of its folder"
+DAMAGED: Final = "check DUBAN_DATABASE_URL; if that file is damaged, move it away and restore a backup"
+#: SQLite's code → what to do where `duban init` mends nothing; in numbers: only what failed has to load sqlite3
+MENDS: Final = {
+    3: RIGHTS,  # SQLITE_PERM
+    5: "another process has been writing for a minute; try again later",  # SQLITE_BUSY
+    8: RIGHTS,  # SQLITE_READONLY
+    11: DAMAGED,  # SQLITE_CORRUPT
+    13: "make room on the disk",  # SQLITE_FULL
+    14: RIGHTS,  # SQLITE_CANTOPEN
+    26: DAMAGED,  # SQLITE_NOTADB
+}
+SQLITE_PRIMARY: Final = 0xFF  #: the rest of a code says more than is asked here
 SURROGATES: Final = "surrogates not allowed"  #: as Python says of bytes that were typed and are not UTF-8
 
 
@@ -77,7 +90,7 @@ def _refuse(err: click.UsageError) -> NoReturn:
 def explained(err: Exception) -> tuple[str, int]:
     """Return one line and the status for an error that a user can mend; an empty line for a fault of duban."""
     # Imported when something failed: a command that works need not wait for the database library.
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+    from sqlalchemy.exc import SQLAlchemyError
 
     from config.layers import WrongSettings
     from daemon.accounts import NotDone
@@ -96,9 +109,17 @@ def explained(err: Exception) -> tuple[str, int]:
         return f"{typed!r} is not UTF-8; type it again, in a terminal that is set to UTF-8", BAD_INPUT
     if isinstance(err, OSError) and err.strerror and not isinstance(err, BrokenPipeError):  # `| head` has seen enough
         return f"{err.filename or 'a file'}: {err.strerror}; name another place, or mend the rights", BAD_INPUT
-    if isinstance(err, DBAPIError):
-        reason = str(err.orig).strip().splitlines()[0]
-        return f"the database: {reason}; check DUBAN_DATABASE_URL and run duban init", OUT_OF_REACH
     if isinstance(err, SQLAlchemyError):
-        return f"the database: {str(err).splitlines()[0]}; check DUBAN_DATABASE_URL", OUT_OF_REACH
+        return f"the database: {_reason(err)}", OUT_OF_REACH
     return "", 0
+
+
+def _reason(err: Exception) -> str:
+    """Return what the database said, and how to mend it."""
+    from sqlalchemy.exc import DBAPIError
+
+    if not isinstance(err, DBAPIError):
+        return f"{str(err).splitlines()[0]}; check DUBAN_DATABASE_URL"
+    code = getattr(err.orig, "sqlite_errorcode", 0) & SQLITE_PRIMARY
+    mend = MENDS.get(code, "check DUBAN_DATABASE_URL and run duban init")
+    return f"{str(err.orig).strip().splitlines()[0]}; {mend}"

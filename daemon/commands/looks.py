@@ -132,7 +132,8 @@ def matters(  # noqa: PLR0913, PLR0917
         say(map(matter_line, found, coming), list(map(matter_facts, found, coming)), as_json=as_json)
         return
     if not as_json:
-        done = "not as in a fresh reckoning" if only_check else "brought in line with a fresh reckoning"
+        differ = "differs" if count == 1 else "differ"
+        done = f"{differ} from a fresh reckoning" if only_check else "brought in line with a fresh reckoning"
         click.echo(f"{many(count, 'matter')} {done}")
     if count and only_check:
         raise SystemExit(FINDING)

@@ -26,7 +26,11 @@ def policy_show(as_json: bool) -> None:  # noqa: FBT001
     with looking() as (connection, desks, _):
         facts = policy_facts(connection, desks)
     lines = [f"{key} = {value}" for key, value in facts["policy"].items()]
-    lines += [f"from {one['begins']}: {one['changes']} ({one['reason']}, {one['by']})" for one in facts["adopted"]]
+    lines += [
+        f"from {one['begins']}: {', '.join(f'{key} = {value}' for key, value in one['changes'].items())} "
+        f"({one['reason']}, {one['by']})"
+        for one in facts["adopted"]
+    ]
     say(lines, facts, as_json=as_json)
 
 

@@ -13,10 +13,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from daemon import doctor
 from daemon.cli import main
 from daemon.commands import options
-from daemon.saying import explained
+from daemon.saying import MENDS, explained
 from intake.values import WANTED_INSTANT
 from tests.daemon.conftest import ACKNOWLEDGED, LATE
 
@@ -526,7 +528,7 @@ def test_check_goes_only_with_rebuild(duban, imported):
 def test_matters_that_equal_a_fresh_reckoning_are_no_finding(duban, run_to):
     run_to("2026-03-20T12:00:00+08:00")
     told = duban("matters", "--rebuild", "--check")
-    assert (told.status, told.out) == (0, "no matters not as in a fresh reckoning\n")
+    assert (told.status, told.out) == (0, "no matters differ from a fresh reckoning\n")
 
 
 def test_a_matter_that_somebody_changed_by_hand_is_a_finding(duban, imported, run_to):
@@ -536,7 +538,7 @@ def test_a_matter_that_somebody_changed_by_hand_is_a_finding(duban, imported, ru
     assert told.status == 1
     assert told.out.splitlines() == [
         f"{HANDLE}: due is 2026-03-13, reckoned 2026-03-11",
-        "1 matter not as in a fresh reckoning",
+        "1 matter differs from a fresh reckoning",
     ]
     assert duban("matters", "--subject", "P1", "--status", "overdue", "--json").facts[0]["due"] == "2026-03-13"
 
@@ -546,6 +548,14 @@ def test_a_rebuild_mends_what_somebody_changed_by_hand(duban, imported, run_to):
     change(imported, "update matters set due = '2026-03-13' where id = ?", HANDLE)
     assert duban("matters", "--rebuild").status == 0
     assert duban("matters", "--rebuild", "--check").status == 0
+
+
+def test_what_was_adopted_is_shown_as_it_is_typed(duban, run_to):
+    run_to("2026-03-20T12:00:00+08:00")
+    changes = ("--set", "duty.town.reminders=[5]", "--set", "sms_per_day=2")
+    assert duban("policy", "adopt", *changes, "--begins", "2026-04-01", "--reason", "试行").status == 0
+    last = duban("policy", "show").out.splitlines()[-1]
+    assert last.startswith("from 2026-04-01: duty.town.reminders = [5], sms_per_day = 2 (试行, operator:")
 
 
 # Is all well? -----------------------------------------------------------------------------
@@ -598,6 +608,13 @@ def test_doctor_names_what_is_not_well(duban, imported, run_to):
     assert "duban matters --rebuild" in ill["matters"]
     assert "duban release" in ill["outbox"]
     assert "grid-without-deputy" in ill["coverage"]
+
+
+def test_doctor_says_where_all_gaps_are_that_it_leaves_out(duban, run_to, monkeypatch):
+    run_to("2026-03-20T12:00:00+08:00")
+    monkeypatch.setattr(doctor, "SHOWN", 1)
+    (coverage,) = [line for line in duban("doctor").out.splitlines() if " coverage " in line]
+    assert re.search(r" and [1-9] more; all are in duban report month 2026-03$", coverage)
 
 
 def test_doctor_asks_for_the_schema(duban):
@@ -736,6 +753,33 @@ def test_bytes_that_are_no_utf_8_are_one_line(imported, words):
     said = one_line(done.stderr.decode())
     assert "\\xff" in said
     assert said.endswith(" is not UTF-8; type it again, in a terminal that is set to UTF-8")
+
+
+@pytest.mark.parametrize("words", [["status"], ["hold"], ["init"]], ids=lambda words: words[0])
+def test_a_damaged_database_is_not_sent_to_init(duban, database, words):
+    database.write_bytes(b"something else altogether" * 100)
+    told = duban(*words)
+    assert told.status == 3
+    assert one_line(told.err) == (
+        "duban: the database: file is not a database; "
+        "check DUBAN_DATABASE_URL; if that file is damaged, move it away and restore a backup"
+    )
+
+
+def test_a_database_that_may_not_be_written_is_not_sent_to_init():
+    refused = sqlite3.OperationalError("attempt to write a readonly database")
+    refused.sqlite_errorcode = sqlite3.SQLITE_READONLY_DBMOVED
+    said, status = explained(OperationalError("UPDATE", {}, refused))
+    assert status == 3
+    assert said == (
+        "the database: attempt to write a readonly database; "
+        "mend the rights of the file that DUBAN_DATABASE_URL names, and of its folder"
+    )
+
+
+def test_the_codes_of_sqlite_are_those_that_it_gives():
+    names = ("PERM", "BUSY", "READONLY", "CORRUPT", "FULL", "CANTOPEN", "NOTADB")
+    assert set(MENDS) == {getattr(sqlite3, f"SQLITE_{name}") for name in names}
 
 
 @pytest.mark.parametrize("words", [*LOOKING, ["init"], ["import", ACKNOWLEDGED]], ids=lambda words: words[0])

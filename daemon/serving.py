@@ -20,7 +20,6 @@ from config.layers import WrongSettings
 from config.services import Services, open_services
 from config.settings import load_settings
 from daemon.logs import log_as_json
-from daemon.looking import require_database
 from daemon.policies import Rehearser
 from daemon.processes import WrongClock, claim_for_clock, stop_on_signals
 from store import accounts, idempotency, migrating
@@ -57,7 +56,6 @@ def run_web(*, host: str = LOOPBACK, port: int | None = None) -> None:
     services = open_services(load_settings(sends=False, port=port))
     if services.clock.is_drill:
         raise WrongClock("a drill has one clock, so it runs in one process: duban up; or unset DUBAN_CLOCK")
-    require_database(services)
     migrating.giving_way(services.engine, migrating.migrate)
     with services.engine.begin() as connection:
         claim_for_clock(connection, services)

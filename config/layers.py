@@ -124,7 +124,7 @@ def _shown(path: str, value: object, secret: Container[str]) -> str:
     """Return a wrong value as a complaint shows it; nothing of what may hold a password."""
     if (
         isinstance(value, (dict, BaseModel))
-        or (path in secret and "@" in str(value))
+        or (path in secret and ("@" in str(value) or "password" in str(value).lower()))
         or path.endswith(("_token", "_key"))
     ):
         return ""

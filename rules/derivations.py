@@ -92,10 +92,20 @@ def in_words(how: Reckoning, calendar: Calendar) -> str:
 
     >>> in_words(Reckoning(Measure.WORKDAYS, date(2030, 4, 30), 2), Calendar())
     '2 workdays after 2030-04-30: 3, 6 May; passed over: 1–2 May 劳动节, 4–5 May weekend (provisional)'
+    >>> in_words(Reckoning(Measure.CYCLE, date(2026, 3, 9), 1, 1), Calendar())
+    '1 month after 2026-03-09: 2026-04-09, moved by 1 day of leave to 2026-04-10 (provisional)'
     """
     due = due_date(how, calendar)
     text = _counted_in_words(how, due, calendar)
     return f"{text} (provisional)" if is_provisional(how.start, due, calendar) else text
+
+
+def _many(count: int, units: str) -> str:
+    return f"{count} {units.removesuffix('s') if count == 1 else units}"
+
+
+def _after(how: Reckoning, units: str = "") -> str:
+    return f"{_many(how.count, units or how.measure)} after {how.start}"
 
 
 def _counted_in_words(how: Reckoning, due: date, calendar: Calendar) -> str:
@@ -104,15 +114,15 @@ def _counted_in_words(how: Reckoning, due: date, calendar: Calendar) -> str:
             way = steps(how.start, due, calendar)
             counted = _days_in_words([s.day for s in way if s.counted])
             passed = _passed_in_words(way)
-            return f"{how.count} workdays after {how.start}: {counted}{f'; passed over: {passed}' if passed else ''}"
+            return f"{_after(how)}: {counted}{f'; passed over: {passed}' if passed else ''}"
         case Measure.DAYS | Measure.MONTHS | Measure.PLANNED:
             plain = _plain_day(how)
-            what = "planned for" if how.measure is Measure.PLANNED else f"{how.count} {how.measure} after {how.start}:"
+            what = "planned for" if how.measure is Measure.PLANNED else f"{_after(how)}:"
             passed = _passed_in_words(steps(plain - ONE_DAY, due, calendar)) if due != plain else ""
             return f"{what} {plain}" + (f", moved to the next workday, {due}; passed over: {passed}" if passed else "")
         case Measure.CYCLE:
-            moved = f", moved by {how.leave} days of leave to {due}" if how.leave else ""
-            return f"{how.count} months after {how.start}: {add_months(how.start, how.count)}{moved}"
+            moved = f", moved by {_many(how.leave, Measure.DAYS)} of leave to {due}" if how.leave else ""
+            return f"{_after(how, Measure.MONTHS)}: {add_months(how.start, how.count)}{moved}"
         case Measure.PERIOD:
             return f"the last day of the period, {due}; it does not move"
         case Measure.GIVEN:

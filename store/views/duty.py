@@ -82,8 +82,9 @@ def _is_of(span: Span) -> ColumnElement[bool]:
     return and_(matters.c.kind == MatterKind.VISIT, matters.c.due == span.last, matters.c.label == span.label)
 
 
-def _is_overdue(day: date) -> ColumnElement[bool]:
-    return and_(matters.c.kind == MatterKind.VISIT, standing(Status.OVERDUE, day))
+def _is_overdue(day: date, span: Span | None = None) -> ColumnElement[bool]:
+    """Return: a period is overdue; one that is asked for by name also if it ended before the system's use (R5.3)."""
+    return and_(matters.c.kind == MatterKind.VISIT, standing(Status.OVERDUE, day, with_silent=span is not None))
 
 
 def _is_wanted(wanted: DutyFilter, day: date) -> ColumnElement[bool]:
@@ -110,7 +111,7 @@ def tally(connection: Connection, scope: Scope, day: date, wanted: DutyFilter) -
         _counted(matters.c.closed.in_([Status.MET, Status.LATE])),
         _counted(matters.c.closed == Status.EXCUSED),
     )
-    late = and_(_is_overdue(day), runs if span else within)
+    late = and_(_is_overdue(day, span), runs if span else within)
     overdue = {(town, level): n for town, level, n in _by_town_and_level(connection, scope, late, func.count())}
     found = {(row[0], row[1]): row[2:] for row in _by_town_and_level(connection, scope, runs, *counts)}
     none = (0,) * len(counts)
@@ -150,7 +151,7 @@ def board(connection: Connection, scope: Scope, day: date, wanted: DutyFilter, p
     if wanted.level:
         conditions.append(matters.c.ladder == wanted.level)
     if wanted.status:
-        conditions.append(standing(wanted.status, day))
+        conditions.append(standing(wanted.status, day, with_silent=wanted.period is not None))
     if wanted.search:
         pattern = like(wanted.search)
         conditions.append(or_(deputies.c.name.like(pattern, escape="\\"), seats.c.id == wanted.search))

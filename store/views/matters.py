@@ -55,19 +55,20 @@ def status_on(closed: str | None, missed_from: date | None, due: date, day: date
     return Status.OVERDUE if due < day else Status.OPEN
 
 
-def live(day: date) -> ColumnElement[bool]:
-    """Return: open or overdue on `day`, and told of."""
+def live(day: date, *, with_silent: bool = False) -> ColumnElement[bool]:
+    """Return: open or overdue on `day`, and told of; `with_silent`: or from before the system's use (R5.3)."""
+    told = [] if with_silent else [matters.c.silent.is_(False)]
     not_missed = or_(matters.c.missed_from.is_(None), matters.c.missed_from > day)
-    return and_(matters.c.closed.is_(None), matters.c.silent.is_(False), not_missed)
+    return and_(matters.c.closed.is_(None), *told, not_missed)
 
 
-def standing(status: str, day: date) -> ColumnElement[bool]:
+def standing(status: str, day: date, *, with_silent: bool = False) -> ColumnElement[bool]:
     """Return: stands so on `day`. As conditions on columns, not as a CASE, so that an index serves them."""
     match status:
         case Status.OPEN:
-            return and_(live(day), matters.c.due >= day)
+            return and_(live(day, with_silent=with_silent), matters.c.due >= day)
         case Status.OVERDUE:
-            return and_(live(day), matters.c.due < day)
+            return and_(live(day, with_silent=with_silent), matters.c.due < day)
         case Status.MISSED:
             return and_(matters.c.closed.is_(None), matters.c.missed_from <= day)
         case _:
@@ -131,6 +132,7 @@ class MatterFilter:
     soon: date | None = None  #: due up to then
     subject: str = ""
     search: str = ""
+    with_silent: bool = False  #: also those from before the system's use
 
 
 COLUMNS: Final = tuple(matters.c[f.name] for f in fields(MatterLine) if f.name != "rank")
@@ -154,14 +156,14 @@ def list_lines(
 def _conditions(wanted: MatterFilter, day: date) -> Iterator[ColumnElement[bool]]:
     if wanted.subject:
         yield matters.c.subject == wanted.subject
-    else:
+    elif not wanted.with_silent:
         yield matters.c.silent.is_(False)
     if wanted.kind:
         yield (matters.c.kind == wanted.kind)
     if wanted.town:
         yield (matters.c.town == wanted.town)
     if wanted.status:
-        yield (standing(wanted.status, day))
+        yield standing(wanted.status, day, with_silent=wanted.with_silent)
     if wanted.soon:
         yield (matters.c.due <= wanted.soon)
     if wanted.search:

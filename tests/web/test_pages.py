@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from rules.facts import PetitionLevel
 from store import audit, facts, findings
-from store.schema import FACTS
+from store.schema import FACTS, matters
 from store.schema import findings as findings_table
-from tests.rules.builders import at
+from tests.rules.builders import at, leave, record
 from tests.web.browsers import RESIDENT, RESIDENT_MOBILE
 
 ROLES = {
@@ -308,12 +308,35 @@ def test_an_overdue_matter_is_acknowledged_in_an_offices_own_name(somebody, hous
     assert town.post(f"{matter}/acknowledge", {"office": "MUN"}).status_code == 422
     assert town.post(f"{matter}/acknowledge", {"office": "T1"}).status_code == 303
     assert ("acknowledge", "milestone:J1:1") in entries(house)
+    assert f'action="{matter}/acknowledge"' not in town.get(matter).text, "an office's first counts"
+    assert town.post(f"{matter}/acknowledge", {"office": "T1"}).status_code == 422
     assert count(house, "acknowledgements") == 1
 
 
 def test_a_matter_that_is_in_time_is_not_acknowledged(somebody, house):
     assert somebody("town").post("/matters/milestone:J1:1/acknowledge", {"office": "T1"}).status_code == 422
     assert count(house, "acknowledgements") == 0
+
+
+def test_a_period_from_before_the_use_is_counted_and_found_as_what_it_is(house, somebody):
+    """It is on the board of its period and in the list on demand, and nowhere among what is to be done (R5.3)."""
+    with house.engine.begin() as connection:
+        found = {"kind": "visit", "label": "2026-01", "due": date(2026, 1, 31), "silent": True, "missed_from": None}
+        row = connection.execute(select(matters).where(matters.c.id == "visit:S1:2026-03")).mappings().one()
+        early = dict(row) | found | {"id": "visit:S1:2026-01", "opened": date(2026, 1, 1), "closed": None}
+        connection.execute(insert(matters).values(early))
+    operator = somebody("operator")
+    board = operator.get("/duty?period=2026-01&status=overdue").text
+    assert "/matters/visit%3AS1%3A2026-01" in board
+    assert "/matters/visit%3AS1%3A2026-01" not in operator.get("/matters?status=overdue").text
+    assert "/matters/visit%3AS1%3A2026-01" in operator.get("/matters?status=overdue&before=yes").text
+
+
+def test_an_excused_period_says_so_among_its_facts(house, somebody):
+    house.keep(record(leaves=(leave("03-01", "03-31", who="DA"),)))
+    house.run("03-02 10:01", sends=False)
+    page = somebody("operator").get("/matters/visit:S1:2026-03").text
+    assert "准假" in page.partition("依据")[2]
 
 
 @pytest.mark.parametrize("matter", ["milestone:J1:9", "milestone:J9:1", "nonsense", "petition:P1", ":::", "a/b/c"])
@@ -340,6 +363,15 @@ def test_a_project_goes_from_groundbreaking_to_acceptance(somebody, house):
     assert "2026-06-30" in text
     assert text.count("已办结") == 3  # two milestones, one inspection
     assert "已取消" in text  # the inspection that acceptance ends
+
+
+def test_a_replan_that_puts_the_plan_out_of_order_is_recorded_with_a_warning(somebody):
+    town = somebody("town")
+    late = town.post("/projects/J1/events", {"event": "replan", "seq": "1", "date": "2026-07-15", "reason": "连续降雨"})
+    assert late.status_code == 303
+    page = town.get("/projects/J1").text
+    assert "节点2的计划日期早于节点1" in page
+    assert "2026-07-15" in page
 
 
 @pytest.mark.parametrize(
@@ -516,6 +548,16 @@ def test_a_message_shows_its_words_and_attempts(somebody, house):
     assert operator.get(f"/messages/{first.id}").status_code == 200
     assert operator.get("/messages/999999").status_code == 404
     assert operator.get(f"/messages/{2**40}").status_code == 404
+
+
+def test_a_town_is_told_that_sending_is_held(somebody):
+    town, operator = somebody("town"), somebody("operator")
+    assert "全部发送已暂停" not in town.get("/").text
+    operator.post("/sending", {"held": "yes"})
+    page = town.get("/").text
+    assert "全部发送已暂停，由系统管理员恢复" in page
+    assert "到发送时段自动发出" not in page
+    assert 'href="/messages?state=held"' in page
 
 
 def test_an_operator_holds_and_releases_all_sending(somebody, house):

@@ -49,6 +49,7 @@ def index(request: Request) -> Response:
             rank=int(rank) if rank else None,
             soon=asked_day(request, "soon"),
             search=asked(request, "q"),
+            with_silent=asked(request, "before", ["yes"]) == "yes",
         )
         page = matters.list_lines(look.connection, look.scope, look.today, wanted, wanted_part(request))
         if wanted_format(request):
@@ -121,10 +122,11 @@ def acknowledgers(look: Look, matter: Matter) -> list[str]:
     """Return the offices of the matter's chain in whose name the viewer may acknowledge it now (R5.4)."""
     if matter.status_on(look.today) is not Status.OVERDUE:
         return []
-    chain = look.house.chain(matter.responsible, matter.town)
+    done = {hold.office for hold in matter.holds if hold.due == matter.due}  # an office's first counts
+    chain = [one for one in look.house.chain(matter.responsible, matter.town) if one not in done]
     match look.viewer.role:
         case Role.OPERATOR:
-            return list(chain)
+            return chain
         case Role.MUNICIPAL:
             return [one for one in chain if one in (look.house.municipal, look.house.directors)]
         case Role.TOWN:

@@ -95,7 +95,8 @@ def _show(look: Look) -> Response:
         latest=matters.list_lines(connection, scope, today, overdue, Slice(1, SHOWN)).rows,
         unsent=messages.count_in(connection, NEEDS_A_LOOK) if is_operator else {},
         to_look_at=work.count_findings(connection) if is_operator else {},
-        held=outbox.held_because(connection) if is_operator else None,
+        held=outbox.held_because(connection),
+        soon_days=look.desk.policy.soon_days,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Final
 from urllib.parse import quote
 
@@ -185,7 +186,20 @@ def report(request: Request) -> Response:
             event=str(event.event), seq=event.seq,
         )  # fmt: skip
     done = look.t(f"已记录：{term('event', event.event, 'zh')}", f"Recorded: {term('event', event.event, 'en')}")
-    return redirect(f"/projects/{quote(ident, safe='')}", Flash("done", done))
+    return redirect(f"/projects/{quote(ident, safe='')}", Flash("done", f"{done}{_disorder(look, docket, event)}"))
+
+
+def _disorder(look: Look, docket: ProjectDocket, event: ProjectEvent) -> str:
+    """Return a warning if a replan has put the planned days out of the order of the milestones (R4b.2)."""
+    if event.event is not Kind.REPLAN or event.seq is None or event.day is None:
+        return ""
+    planned = docket.planned | {event.seq: event.day}
+    order = sorted(planned)
+    found = [(a, b) for a, b in pairwise(order) if event.seq in (a, b) and planned[b] < planned[a]]
+    said = [
+        look.t(f"节点{b}的计划日期早于节点{a}", f"milestone {b} is planned before milestone {a}") for a, b in found
+    ]
+    return f"{look.t('。请核对：', '. Look again: ')}{'; '.join(said)}" if said else ""
 
 
 def _event(look: Look, ident: str, docket: ProjectDocket, values: Values) -> ProjectEvent:

@@ -3,6 +3,7 @@
 Callers: __main__.py, mutants.py, test_trial.py.
 """
 
+import gc
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,6 +64,8 @@ def try_seed(seed: int, size: str = "dense", days: int | None = None, only: Coll
     outcome = Outcome(seed, size, world.wrong, chance.script, chance.is_exact, process_time() - began)
     outcome.totals = dict(totals(world))
     world.engine.dispose()
+    del world, judge  # they hold each other, and all that was on record
+    gc.collect()
     return outcome
 
 

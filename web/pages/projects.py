@@ -196,9 +196,7 @@ def _disorder(look: Look, docket: ProjectDocket, event: ProjectEvent) -> str:
     planned = docket.planned | {event.seq: event.day}
     order = sorted(planned)
     found = [(a, b) for a, b in pairwise(order) if event.seq in (a, b) and planned[b] < planned[a]]
-    said = [
-        look.t(f"节点{b}的计划日期早于节点{a}", f"milestone {b} is planned before milestone {a}") for a, b in found
-    ]
+    said = [look.t(f"节点{b}的计划日期早于节点{a}", f"milestone {b} is planned before milestone {a}") for a, b in found]
     return f"{look.t('。请核对：', '. Look again: ')}{'; '.join(said)}" if said else ""
 
 

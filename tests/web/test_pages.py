@@ -265,7 +265,7 @@ def test_only_what_the_stage_admits_is_offered(somebody):
         ({"event": "assigned", "office": "DT", "until": "2026-02-01", "note": "打好的字"}, 409, "2026-03-02"),
         ({"event": "assigned", "office": "DT", "until": "x", "note": "打好的字"}, 422, "日期应如"),
         ({"event": "assigned", "office": "DT", "at": "2027-01-01T09:00", "note": "打好的字"}, 422, "不能晚于现在"),
-        ({"event": "assigned", "office": "DT", "at": "2026-03-01T09:00", "note": "打好的字"}, 409, "at"),
+        ({"event": "assigned", "office": "DT", "at": "2026-03-01T09:00", "note": "打好的字"}, 409, "不能早于"),
         ({"event": "withdrawn", "note": "打好的字" + "长" * 3000}, 422, "最多2000个字"),
         ({"event": "nonsense"}, 422, "请从列表中选择"),
         ({}, 422, "请填写此项"),
@@ -277,6 +277,7 @@ def test_what_is_refused_changes_nothing_and_loses_nothing(somebody, house, data
     answer = browser.post("/petitions/P1/events", data)
     assert answer.status_code == status
     assert says in answer.text
+    assert not re.search("want|does not", answer.text), "in the words of the page"
     assert house.dump() == before
     if data.get("event") in ("assigned", "withdrawn"):
         assert "打好的字" in answer.text
@@ -392,6 +393,7 @@ def test_progress_that_does_not_hold_is_refused(somebody, house, role, data, sta
     answer = browser.post("/projects/J1/events", data)
     assert answer.status_code == status
     assert "没有保存" in answer.text
+    assert not re.search("want|does not", answer.text), "in the words of the page"
     assert house.dump() == before
 
 

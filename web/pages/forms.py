@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from intake.faults import Fault, Refused
 from rules.facts import SHANGHAI
+from templates.refusals import refusal_in
 from web.pages.frame import Look
 from web.sessions import form_of
 
@@ -46,13 +47,16 @@ def _clean(value: str) -> str:
     return kept.strip()
 
 
-def faults_as_problems(refused: Refused, fields: Mapping[str, str] | None = None) -> list[Problem]:
+def faults_as_problems(refused: Refused, lang: str, fields: Mapping[str, str] | None = None) -> list[Problem]:
     """Return what intake refuses, each beside the field that holds it; `fields`: column → field of the form."""
     named = fields or {}
-    return [Problem(named.get(fault.column, fault.column), _text(fault)) for fault in refused.faults]
+    return [Problem(named.get(fault.column, fault.column), _text(fault, lang)) for fault in refused.faults]
 
 
-def _text(fault: Fault) -> str:
+def _text(fault: Fault, lang: str) -> str:
+    said = refusal_in(lang, fault.problem)
+    if said != fault.problem:
+        return said
     return f"{fault.column}: {fault}" if fault.column and fault.column not in str(fault) else str(fault)
 
 

@@ -155,7 +155,7 @@ def say_acknowledged(request: Request) -> Response:
         except Wrong as wrong:
             return _show(look, ident, wrong.problems, 422)
         except Refused as refused:
-            return _show(look, ident, faults_as_problems(refused, {"matter": ""}), 409)
+            return _show(look, ident, faults_as_problems(refused, look.lang, {"matter": ""}), 409)
         audit.append(connection, at=look.now, actor=viewer.actor, action="acknowledge", subject=ident, office=by)
     return redirect(
         f"/matters/{quote(ident, safe='')}", Flash("done", look.t("已记录批示", "The acknowledgement is recorded"))

@@ -299,7 +299,9 @@ def report(request: Request) -> Response:
         except Wrong as wrong:
             return _show(look, ident, wrong.problems, values, 422)
         except Refused as refused:
-            return _show(look, ident, faults_as_problems(refused, {"event": "", "petition": ""}), values, 409)
+            return _show(
+                look, ident, faults_as_problems(refused, look.lang, {"event": "", "petition": ""}), values, 409
+            )
         audit.append(
             connection, at=look.now, actor=viewer.actor, action="petition-event", subject=f"petition:{ident}",
             event=str(event.event),

@@ -180,7 +180,7 @@ def report(request: Request) -> Response:
         except Wrong as wrong:
             return _show(look, ident, wrong.problems, values, 422)
         except Refused as refused:
-            return _show(look, ident, faults_as_problems(refused, {"event": "", "project": ""}), values, 409)
+            return _show(look, ident, faults_as_problems(refused, look.lang, {"event": "", "project": ""}), values, 409)
         audit.append(
             connection, at=look.now, actor=viewer.actor, action="project-event", subject=f"project:{ident}",
             event=str(event.event), seq=event.seq,

@@ -152,7 +152,7 @@ def take(request: Request) -> Response:
         except Wrong as wrong:
             return _form(look, sort, member, values, wrong.problems, 422)
         except Refused as refused:
-            return _form(look, sort, member, values, faults_as_problems(refused, {"id": "number"}), 409)
+            return _form(look, sort, member, values, faults_as_problems(refused, look.lang, {"id": "number"}), 409)
 
 
 def _is_taken(look: Look, sort: str, ticket: str) -> bool:
@@ -301,7 +301,7 @@ def take_opinion(request: Request) -> Response:
         except Wrong as wrong:
             return _opinion_form(look, values, wrong.problems, 422)
         except Refused as refused:
-            return _opinion_form(look, values, faults_as_problems(refused, {"id": "number"}), 409)
+            return _opinion_form(look, values, faults_as_problems(refused, look.lang, {"id": "number"}), 409)
     done = look.t(f"已登记群众意见{opinion.id}", f"Registered opinion {opinion.id}")
     return redirect(f"/petitions/{quote(opinion.id, safe='')}", Flash("done", done))
 

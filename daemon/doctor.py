@@ -26,7 +26,7 @@ from rules.facts import Channel, local_day
 from rules.matters import Cause, Matter, MatterKind
 from rules.notices import Notice, Verdict
 from rules.offices import Person
-from store import facts, gateways, installation, migrating, outbox
+from store import facts, gateways, installation, migrating, outbox, vitals
 from store.ahead import CURSOR
 
 #: a clock that stands further behind what is done has jumped back
@@ -65,7 +65,10 @@ def examine() -> list[Symptom]:
 
 
 def _with_database(connection: Connection, services: Services) -> Iterator[Symptom]:
-    yield _well("database", services.engine.url.render_as_string(hide_password=True))
+    url = services.engine.url.render_as_string(hide_password=True)
+    writes = vitals.takes_writes(connection)
+    no_writes = "takes no writes: it is a standby, or set to read only; name the primary in DUBAN_DATABASE_URL"
+    yield Symptom("database", writes, url if writes else f"{url} {no_writes}")
     version, known = migrating.current_version(connection), migrating.head_version()
     wrong = migrating.misfit(connection)
     newer = "" if version == known else ", which it admits: an upgrade is under way, or was taken back"

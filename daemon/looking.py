@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from actors.desks import Desks, known_start
 from config.drill import Drill, DrillClock
 from config.services import SQLITE, Services, open_services
-from daemon.processes import CLOCK, POLICY
+from daemon.processes import CLOCK, POLICY, WrongClock
 from daemon.saying import many
 from rules.dockets import Desk
 from rules.facts import SHANGHAI, local_day
@@ -48,9 +48,14 @@ def require_database(services: Services) -> None:
 
 
 def as_in_database(connection: Connection, services: Services) -> None:
-    """Look at a drill's database with the drill's clock, as far as it has come, and at a demo's with its policy."""
-    done_to = installation.get(connection, CURSOR)
-    if installation.get(connection, CLOCK) == "drill" and done_to:
+    """Look at a drill's database with the drill's clock, as far as it has come, and at a demo's with its policy.
+
+    Raises WrongClock for a drill's clock on a database of the machine's: a lever would note what has not come.
+    """
+    done_to, clock = installation.get(connection, CURSOR), installation.get(connection, CLOCK)
+    if clock == "machine" and services.clock.is_drill:
+        raise WrongClock("this database is run on the machine's clock; unset DUBAN_CLOCK, or name a drill's database")
+    if clock == "drill" and done_to:
         services.clock = DrillClock(Drill(datetime.fromisoformat(done_to), 1.0))
     policy = installation.get(connection, POLICY)
     if policy:

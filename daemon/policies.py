@@ -7,7 +7,9 @@ import getpass
 import multiprocessing
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -90,16 +92,29 @@ class Rehearser:
 
     def begin(self, key: str, record: Record, days: tuple[date, date], now: Policy, then: Policy) -> None:
         """Begin to try a change; `key` names it."""
+        while len(self._begun) >= KEPT:
+            self._begun.pop(next(iter(self._begun))).cancel()
+        submit = partial(rehearse, record, *days, now=now, then=then, settings=self._settings)
+        try:
+            self._begun[key] = self._processes().submit(submit)
+        except BrokenProcessPool:  # its process was killed, for want of memory perhaps
+            self._pool = None
+            self._begun[key] = self._processes().submit(submit)
+
+    def _processes(self) -> ProcessPoolExecutor:
         if self._pool is None:
             # A fork of a process with threads may hang.
             self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        while len(self._begun) >= KEPT:
-            self._begun.pop(next(iter(self._begun))).cancel()
-        self._begun[key] = self._pool.submit(rehearse, record, *days, now=now, then=then, settings=self._settings)
+        return self._pool
 
     def is_known(self, key: str) -> bool:
         """Say whether a rehearsal was begun and is still kept."""
         return key in self._begun
+
+    def has_broken_off(self, key: str) -> bool:
+        """Say whether the process of a rehearsal ended before it."""
+        found = self._begun[key]
+        return found.done() and isinstance(found.exception(), BrokenProcessPool)
 
     def outcome(self, key: str) -> Rehearsal | None:
         """Return how a rehearsal came out, or None while it runs; raises what it raised."""

@@ -12,10 +12,13 @@ from config.layers import WrongSettings
 from config.policies import full_key, with_changes
 from rules.facts import local_day
 from rules.policy import Policy
+from rules.workdays import ONE_DAY
 from store import audit, installation, policies
 from store.ahead import HOUSE
 
 LONGEST_REASON = 500
+#: what says when in a day something happens
+HOURS = {"notify_at", "digest_at", "send_window"}
 
 
 def adopt_changes(
@@ -57,6 +60,11 @@ def _refuse(changes: Mapping[str, str], begins: date, reason: str, today: date) 
         lines.append("start_on is the day of the first start: it is set in the configuration, not adopted")
     if begins < today:
         lines.append(f"begins={begins}: want today ({today}) or later; what has been sent stays sent")
+    if begins == today and (hours := sorted(HOURS & changes.keys())):
+        # What is left of today would be skipped or come twice, whichever way the hour moves.
+        lines.append(
+            f"{', '.join(hours)}: want begins={today + ONE_DAY} or later; today goes on by the hours it began with"
+        )
     if not reason.strip():
         lines.append("reason: want a sentence that says why")
     if len(reason) > LONGEST_REASON:

@@ -7,7 +7,7 @@ data. Callers: web/health.py, web/metrics.py.
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from rules.deliveries import State
 from store.schema import findings, matters, messages, notices
@@ -22,6 +22,18 @@ def open_messages(connection: Connection) -> dict[tuple[str, str], int]:
     query = select(messages.c.state, messages.c.channel, func.count()).where(messages.c.state.in_(ASKING))
     found = connection.execute(query.group_by(messages.c.state, messages.c.channel))
     return {(state, channel): count for state, channel, count in found}
+
+
+def takes_writes(connection: Connection) -> bool:
+    """Say whether the database takes writes: a standby, or one that is set to read only, answers every question."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.execute(_TAKES_WRITES).scalar())
+
+
+_TAKES_WRITES: Final = text(
+    "SELECT NOT pg_is_in_recovery() AND NOT current_setting('default_transaction_read_only')::bool"
+)
 
 
 def messages_of_day(connection: Connection, day: date) -> dict[tuple[str, str], int]:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -57,6 +58,7 @@ def make_app(services: Services, desks: Desks, rehearser: Rehearser | None = Non
             SignInNeeded: _to_sign_in,
             PasswordNeeded: _to_password,
             HTTPException: _refused,
+            DBAPIError: _without_database,
             Exception: _failed,
         },
     )
@@ -104,6 +106,16 @@ async def _refused(request: Request, err: Exception) -> Response:
     response = render(request, "error.html.j2", status, status=status)
     response.headers.update(dict(getattr(err, "headers", None) or {}))
     return response
+
+
+def _without_database(request: Request, err: Exception) -> Response:
+    """Answer what the database could not do: out of reach, or takes no writes. Anything else is a fault of ours."""
+    if not isinstance(err, (OperationalError, InternalError)):
+        raise err
+    log.warning("without_database", path=request.url.path, method=request.method, error=type(err).__name__)
+    return PlainTextResponse(
+        "数据库暂时无法使用，请稍后再试。\nThe database is out of reach: please try again.", 503, _headers(request)
+    )
 
 
 def _failed(request: Request, err: Exception) -> Response:

@@ -32,6 +32,7 @@ from web.sessions import in_real_time
 #: as actors/steps.py names it: the instant up to which all is done
 LATE: Final = timedelta(minutes=10)
 BROKER_TIMEOUT_S: Final = 2.0
+READ_ONLY: Final = "read only"
 
 log = structlog.get_logger()
 
@@ -97,6 +98,9 @@ def _look_at_database(
     if wrong:
         report.reasons.append(wrong)
         return
+    if not vitals.takes_writes(connection):
+        report.found["database"] = READ_ONLY
+        report.reasons.append("the database takes no writes: it is a standby, or set to read only")
     now = services.clock.now()
     report.found["now"] = _shown(now)
     report.found["held"] = outbox.held_because(connection) is not None

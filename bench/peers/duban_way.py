@@ -59,7 +59,7 @@ class Town:
             "DUBAN_REDIS_URL": ground.valkey.url,
             "DUBAN_POLICY": str(folder / "policy.toml"),
             "DUBAN_CALENDAR": str(folder / "calendar"),
-            "DUBAN_AUDIT_KEY": "of a bench, and long enough for it",
+            "DUBAN_AUDIT_KEY": "of-a-bench-and-long-enough-for-it",
             "DUBAN_SMS": "twilio",
             "DUBAN_TWILIO_API": ground.twilio.address["url"],
             "TWILIO_ACCOUNT_SID": ACCOUNT,

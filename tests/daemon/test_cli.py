@@ -718,13 +718,6 @@ def test_without_a_schema_a_command_asks_for_init(duban, database, words):
     assert not database.exists()
 
 
-def test_the_web_process_makes_no_database_either(database):
-    done = subprocess.run([DUBAN, "web"], capture_output=True, text=True, check=False)
-    assert done.returncode == 3
-    assert one_line(done.stderr).endswith("run duban init")
-    assert not database.exists()
-
-
 @pytest.mark.parametrize(
     "words", [["retry"], ["retry", "--message"], ["matters", "--limit"], ["notices", "--limit"]], ids=" ".join
 )
@@ -831,3 +824,15 @@ def test_all_wrong_settings_of_a_file_are_told_at_once(duban, monkeypatch, tmp_p
     assert told.err.startswith("duban: 2 wrong settings:\n")
     assert "prot is not a setting; did you mean port?" in told.err
     assert "sms='pigeon'" in told.err
+
+
+@pytest.mark.parametrize("words", [["hold"], ["retry", "1"], ["status"], ["doctor"]], ids=" ".join)
+def test_a_clock_left_in_the_shell_is_no_clock_for_a_database_of_the_machines(duban, database, monkeypatch, words):
+    """A lever would note what has not come, and a message would wait for it."""
+    assert duban("init").status == 0
+    with sqlite3.connect(database) as connection:
+        connection.execute("INSERT INTO installation (key, value) VALUES ('clock', 'machine')")
+    monkeypatch.setenv("DUBAN_CLOCK", "2027-03-01T09:00:00+08:00")
+    told = duban(*words)
+    assert told.status == 2
+    assert one_line(told.err).endswith("unset DUBAN_CLOCK, or name a drill's database")

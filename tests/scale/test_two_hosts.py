@@ -283,7 +283,7 @@ def _environ(database: str, twilio: str, signature: str) -> dict[str, str]:
     return {
         "DUBAN_DATABASE_URL": f"postgresql+psycopg://postgres@{MIDDLE}/{database}",
         "DUBAN_REDIS_URL": f"redis://{MIDDLE}:6379/0",
-        "DUBAN_AUDIT_KEY": "of a test, and long enough for it",
+        "DUBAN_AUDIT_KEY": "of-a-test-and-long-enough-for-it.",
         "DUBAN_SIGNATURE": signature,
         "DUBAN_SMS": "twilio",
         "DUBAN_TWILIO_API": twilio,

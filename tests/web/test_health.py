@@ -5,12 +5,15 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from store import findings, gateways
+from tests.actors.installations import Installation
 from tests.rules.builders import at
-from tests.web.browsers import BASE, RESIDENT, RESIDENT_MOBILE
+from tests.web.browsers import BASE, NOW, RESIDENT, RESIDENT_MOBILE, csrf_in
 from web.app import make_app
+from web.health import READ_ONLY
 
 
 def ready(client):
@@ -154,3 +157,29 @@ def test_an_empty_installation_has_numbers_too(house, client):
     for table in ("notices", "digests", "attempts", "attachments", "messages", "matters"):
         house.sql(f"DELETE FROM {table}")
     assert numbers(client)["duban_oldest_due_seconds",] == 0
+
+
+def test_a_database_that_takes_no_writes_shows(postgres_engine):
+    house = Installation(postgres_engine, start=NOW.date())
+    client = TestClient(make_app(house.services, house.desks), base_url=BASE)
+    assert READ_ONLY not in client.get("/readyz").json().values()
+    name = postgres_engine.url.database
+    with postgres_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    postgres_engine.dispose()
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["database"] == READ_ONLY
+    assert answer.json()["reasons"][0].startswith("the database takes no writes")
+
+
+def test_what_the_database_could_not_do_is_answered_in_a_line(house, app, monkeypatch):
+    def out_of_reach(*_):
+        raise OperationalError("SELECT 1", None, Exception("the server has gone away"))
+
+    monkeypatch.setattr("web.signing_in.accounts.password_of", out_of_reach)
+    client = TestClient(app, base_url=BASE)
+    form = {"csrf": csrf_in(client.get("/sign-in").text), "account": "chen", "password": "x"}
+    answer = client.post("/sign-in", data=form)
+    assert answer.status_code == 503
+    assert "the server" not in answer.text

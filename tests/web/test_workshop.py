@@ -7,7 +7,7 @@ import pytest
 from replay.rehearsal import rehearse
 from rules.facts import local_day
 from store import audit, policies
-from tests.web.browsers import NOW
+from tests.web.browsers import NOW, Browser
 from web.app import make_app
 
 
@@ -23,6 +23,9 @@ class AtOnce:
 
     def is_known(self, key):
         return key in self.found
+
+    def has_broken_off(self, key):
+        return self.found[key] is None
 
     def outcome(self, key):
         return self.found[key]
@@ -71,6 +74,35 @@ def test_a_change_is_tried_and_adopted_from_its_day_on(house, signed_in):
         assert local_day(house.clock.now()) == begins
         assert house.desks.of(connection).policy.sms_per_day == 1
         assert house.desks.of(connection).policy.duty.town.reminders == (7, 3, 1)
+
+
+def test_each_try_is_of_the_record_as_it_is_then(house, signed_in):
+    """Else somebody would adopt a change by the figures of another record."""
+    operator, form = signed_in("operator"), {**DAYS, "sms_per_day": "1"}
+    addresses = {operator.post("/policy/try", form).headers["location"] for _ in range(2)}
+    assert len(addresses) == 2
+
+
+def test_a_try_whose_process_ended_is_told_and_may_be_made_again(house, browser):
+    class Killed(AtOnce):
+        def begin(self, key, *_):
+            self.found[key] = None
+
+    operator = Browser(house, make_app(house.services, house.desks, Killed(None)), "operator", account="chen")
+    address = operator.post("/policy/try", {**DAYS, "sms_per_day": "1"}).headers["location"]
+    back = operator.get(address)
+    assert (back.status_code, back.headers["location"]) == (303, "/policy")
+    assert "试算中断" in operator.get("/policy").text
+
+
+def test_an_hour_of_the_day_is_not_changed_for_a_day_that_has_begun(house, signed_in):
+    operator = signed_in("operator")
+    shown = posted(operator, "/policy/try", {**DAYS, "notify_at": "08:50"})
+    key = str(shown.url).rpartition("/")[2]
+    for begins, adopted in ((NOW.date(), 0), (NOW.date() + timedelta(days=1), 1)):
+        posted(operator, "/policy/adopt", {"key": key, "begins": f"{begins}", "reason": "早十分钟"})
+        with house.engine.begin() as connection:
+            assert len(list(policies.adoptions(connection))) == adopted
 
 
 def test_a_value_that_the_policy_does_not_admit_is_told_and_kept_in_the_form(signed_in):

@@ -4,8 +4,6 @@ A change is tried on the past year in a process of its own; the page looks again
 adopted, with the day from which it holds and a reason.
 """
 
-import hashlib
-import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -22,6 +20,7 @@ from rules.facts import Record
 from rules.policy import Policy
 from store import facts, policies
 from store.accounts import Role
+from store.keys import new_secret
 from web.pages.frame import Look, look_at, looking, not_there
 from web.rendering import Flash, redirect
 from web.sessions import form_of
@@ -31,6 +30,7 @@ YEAR: Final = timedelta(days=365)
 LONGEST: Final = 200
 LOOKS_AGAIN_S: Final = 2
 MOST_KEPT: Final = 20
+KEY_LENGTH: Final = 16
 #: what was tried of late, by the name of the trial
 _tried: Final[OrderedDict[str, dict[str, str]]] = OrderedDict()
 
@@ -58,6 +58,9 @@ class Rehearser(Protocol):
 
     def is_known(self, key: str) -> bool:
         """Say whether it was begun."""
+
+    def has_broken_off(self, key: str) -> bool:
+        """Say whether it ended without an outcome."""
 
     def outcome(self, key: str) -> Rehearsed | None:
         """Return how it came out, or None while it runs."""
@@ -117,10 +120,10 @@ def try_change(request: Request) -> Response:
         rehearser: Rehearser | None = request.app.state.rehearser
         if rehearser is None:
             raise not_there()
-        key = _key(changes, days)
-        if not rehearser.is_known(key):
-            record = Record(**{table: tuple(facts.load(look.connection, table)) for table in Record.TABLES})
-            rehearser.begin(key, record, days, look.desk.policy, then)
+        # Each try is of the record and the policy as they are now: another one has another key.
+        key = new_secret()[:KEY_LENGTH]
+        record = Record(**{table: tuple(facts.load(look.connection, table)) for table in Record.TABLES})
+        rehearser.begin(key, record, days, look.desk.policy, then)
         _tried[key] = changes
         while len(_tried) > MOST_KEPT:
             _tried.popitem(last=False)
@@ -132,11 +135,6 @@ def _days(form: Mapping[str, object]) -> tuple[date, date] | None:
     return (first, last) if first and last and first <= last else None
 
 
-def _key(changes: Mapping[str, str], days: tuple[date, date]) -> str:
-    words = json.dumps([sorted(changes.items()), [day.isoformat() for day in days]], ensure_ascii=False)
-    return hashlib.sha256(words.encode()).hexdigest()[:16]
-
-
 def tried(request: Request) -> Response:
     """Show how a change came out next to the policy in force, or that it is still being tried."""
     with looking(request, Role.OPERATOR, Role.MUNICIPAL) as look:
@@ -144,6 +142,9 @@ def tried(request: Request) -> Response:
         rehearser: Rehearser | None = request.app.state.rehearser
         if rehearser is None or key not in _tried or not rehearser.is_known(key):
             raise not_there()
+        if rehearser.has_broken_off(key):
+            broken = look.t("试算中断，没有结果；请再试一次", "The trial broke off without a result; try once more")
+            return redirect("/policy", Flash("wrong", broken))
         outcome = rehearser.outcome(key)
         response = look.page(
             "rehearsal.html.j2",

@@ -412,6 +412,8 @@ RECEPTION = {
     "petitioner": "居民乙",
     "petitioner_mobile": "13700000002",
 }
+OF_AN_OPINION = ("title", "number", "level", "petitioner", "petitioner_mobile")
+WITHOUT_OPINION = {k: v for k, v in RECEPTION.items() if k not in OF_AN_OPINION}
 
 
 @pytest.mark.parametrize("role", ["operator", "town", "station", "deputy"])
@@ -463,6 +465,7 @@ def test_a_reception_sent_twice_says_that_it_is_on_record_and_promises_nothing_n
         ({"level": "province"}, "level"),
         ({"petitioner_mobile": "12345"}, "petitioner_mobile"),
         ({"title": "长" * 201}, "title"),
+        ({"title": ""}, "title"),
         ({"ticket": "../../x"}, ""),
     ],
 )
@@ -478,10 +481,27 @@ def test_a_reception_that_does_not_hold_records_neither_visit_nor_opinion(somebo
 
 
 @pytest.mark.parametrize(
+    "given", [{"petitioner": "居民乙"}, {"petitioner_mobile": "13700000002"}, {"confidential": "yes"}]
+)
+def test_whatever_is_told_of_an_opinion_is_not_dropped_for_want_of_its_subject(somebody, house, given):
+    answer = somebody("town").post("/register/reception", RECEPTION | dict.fromkeys(OF_AN_OPINION, "") | given)
+    assert answer.status_code == 422
+    assert 'href="#title"' in answer.text
+    assert count(house, "visits") == 2
+
+
+def test_a_reception_at_which_nothing_was_raised_asks_for_no_opinion(somebody, house):
+    prefilled = {"number": "GH2026-0001", "level": "town"}
+    assert somebody("town").post("/register/reception", WITHOUT_OPINION | prefilled).status_code == 303
+    assert row_of(house, "visits", f"W{RECEPTION['ticket']}").opinions is None
+    assert row_of(house, "petitions", "GH2026-0001") is None
+
+
+@pytest.mark.parametrize(
     ("text", "kind"), [("V2", "station"), ("机构V2", "station"), ("二网格", "grid"), ("G1aa", "grid")]
 )
 def test_another_place_is_named_by_id_or_name(somebody, house, text, kind):
-    data = {k: v for k, v in RECEPTION.items() if k != "title"} | {"place": "other", "other": text}
+    data = WITHOUT_OPINION | {"place": "other", "other": text}
     assert somebody("town").post("/register/reception", data).status_code == 303
     assert row_of(house, "visits", f"W{RECEPTION['ticket']}").kind == kind
 

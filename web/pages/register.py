@@ -33,6 +33,8 @@ SHOWN: Final = 40
 LATELY: Final = timedelta(days=90)
 #: what the page made for a form, so that sending it twice records it once
 TICKET: Final = re.compile(r"[0-9a-f]{24}")
+#: what only an opinion has: whoever filled in one of these has heard one
+OF_AN_OPINION: Final = ("title", "petitioner", "petitioner_mobile", "confidential")
 
 
 def routes() -> list[BaseRoute]:
@@ -177,9 +179,8 @@ def _take_visit(look: Look, sort: str, member: Member, values: Values) -> Respon
     form = VisitForm.RECEPTION if sort == "reception" else VisitForm(read.one_of("form", VisitForm) or VisitForm.OTHER)
     voters, opinions = read.count("voters"), read.count("opinions")
     note = read.line("note", longest=500)
-    opinion = (
-        _opinion(look, read, member, member.towns, values) if sort == "reception" and values.get("title") else None
-    )
+    is_raised = sort == "reception" and any(values.get(field) for field in OF_AN_OPINION)
+    opinion = _opinion(look, read, member, member.towns, values) if is_raised else None
     if opinion and (opinions or 0) < 1:
         opinions = 1
     read.done()

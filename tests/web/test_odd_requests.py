@@ -41,7 +41,15 @@ ADDRESSES = [
 ]
 #: what the form of each page needs to get as far as it can
 FORMS = {
-    "/register/opinion": {"number": "N1", "town": "T1", "level": "town", "title": "x", "deputy": "", "found_on": ""},
+    "/register/opinion": {
+        "ticket": "c" * 24,
+        "number": "N1",
+        "town": "T1",
+        "level": "town",
+        "title": "x",
+        "deputy": "",
+        "found_on": "",
+    },
     "/register/reception": {"ticket": "a" * 24, "deputy": "DA", "date": "2026-03-02", "place": "V1", "voters": "1"},
     "/register/leave": {"ticket": "b" * 24, "deputy": "DA", "from": "2026-03-02", "to": "2026-03-03", "reason": ""},
     "/petitions/P1/events": {"event": "assigned", "office": "DT", "until": "", "note": "", "at": ""},

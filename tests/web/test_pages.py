@@ -524,10 +524,21 @@ def test_a_leave_is_recorded(somebody, house):
     assert "学习" in wrong.text
 
 
+OPINION = {
+    "ticket": "9" * 24,
+    "number": "GH2026-0009",
+    "town": "T1",
+    "level": "town",
+    "title": "路面塌陷",
+    "deputy": "DA",
+}
+
+
 @pytest.mark.parametrize(
     ("role", "changes", "status"),
     [
         ("town", {}, 303),
+        ("town", {"ticket": ""}, 422),
         ("town", {"deputy": "代表DA"}, 303),
         ("town", {"deputy": ""}, 303),
         ("town", {"deputy": "没有此人"}, 422),
@@ -542,14 +553,43 @@ def test_a_leave_is_recorded(somebody, house):
     ],
 )
 def test_an_opinion_is_registered(somebody, house, role, changes, status):
-    data = {"number": "GH2026-0009", "town": "T1", "level": "town", "title": "路面塌陷", "deputy": "DA"} | changes
-    answer = somebody(role).post("/register/opinion", data)
+    answer = somebody(role).post("/register/opinion", OPINION | changes)
     assert answer.status_code == status
     made = row_of(house, "petitions", "GH2026-0009")
     assert (made is not None) is (status == 303)
     if made is not None and role != "operator":
         assert made.town == "T1"
         assert made.deputy in ("DA", None)
+
+
+def test_an_opinion_sent_twice_is_registered_once_and_says_so(somebody, house):
+    browser = somebody("town")
+    refused = browser.post("/register/opinion", OPINION | {"title": ""})
+    assert refused.status_code == 422
+    assert browser.post("/register/opinion", OPINION).status_code == 303
+    before = house.dump()
+    for number in (OPINION["number"], "GH2026-0010"):
+        again = browser.post("/register/opinion", OPINION | {"number": number})
+        assert (again.status_code, again.headers["location"]) == (303, f"/petitions/{OPINION['number']}")
+        assert "此表已登记过，没有重复登记" in browser.get(again.headers["location"]).text
+    assert house.dump() == before
+
+
+def test_a_number_that_another_opinion_has_is_refused_with_one_that_is_free(somebody, house):
+    browser = somebody("town")
+    assert browser.post("/register/opinion", OPINION).status_code == 303
+    answer = browser.post("/register/opinion", OPINION | {"ticket": "8" * 24, "title": "另一件事"})
+    assert answer.status_code == 422
+    assert "此编号已被使用，可改用GH2026-0010" in answer.text
+    assert count(house, "petitions") == 4
+
+
+def test_the_opinions_form_carries_a_ticket_of_its_own(somebody):
+    browser = somebody("town")
+    tickets = re.findall(
+        r'name="ticket" value="([0-9a-f]{24})"', "".join(browser.get("/register/opinion").text for _ in "12")
+    )
+    assert len(set(tickets)) == 2
 
 
 def test_the_register_proposes_the_next_number(somebody):

@@ -182,7 +182,8 @@ def test_in_a_workbook_every_text_is_a_text(operator, page):
 
 @pytest.mark.parametrize("word", HOSTILE)
 def test_what_is_typed_comes_back_as_typed_and_is_recorded_as_words(operator, word):
-    data = {"number": "N-1", "town": "T1", "level": "town", "title": word, "petitioner": word, "deputy": word}
+    data = {"ticket": "a" * 24, "number": "N-1", "town": "T1", "level": "town"}
+    data |= {"title": word, "petitioner": word, "deputy": word}
     answer = operator.post("/register/opinion", data)
     assert answer.status_code == 422  # there is no such deputy
     assert_inert(answer)

@@ -292,7 +292,9 @@ def test_no_look_shows_the_resident_who_has_not_been_asked_for(house, app, role,
 
 #: what each form needs to get as far as it can; a new one is sent empty
 FORMS = {
-    "/register/opinion": {"number": "N1", "town": "T1", "level": "town", "title": "x", "deputy": "XA-DA"},
+    "/register/opinion": {
+        "ticket": "a" * 24, "number": "N1", "town": "T1", "level": "town", "title": "x", "deputy": "XA-DA",
+    },
     "/register/{sort:str}": {
         "ticket": "a" * 24, "deputy": "XA-DA", "date": "2026-03-05", "place": "V1", "from": "2026-03-05",
         "to": "2026-03-05",

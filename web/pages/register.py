@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from intake.commands import record_leave, record_visit, register_petition
 from intake.faults import Refused
 from rules.facts import Leave, OfficeKind, Petition, PetitionLevel, Visit, VisitForm, VisitKind
 from rules.offices import mainland_mobile
-from store import audit
+from store import audit, idempotency
 from store.accounts import Role
 from store.views import duty, petitions
 from store.views.duty import Choice
@@ -146,8 +147,7 @@ def take(request: Request) -> Response:
             raise not_there()
         if _is_taken(look, sort, values.get("ticket", "")):
             # Before anything else: what it asks for is on record by now, its number among them.
-            done = look.t("此表已登记过，没有重复登记", "This form is on record; nothing was recorded twice")
-            return redirect("/register", Flash("done", done))
+            return redirect("/register", Flash("done", _on_record_already(look)))
         try:
             with connection.begin_nested():
                 return _take_leave(look, member, values) if sort == "leave" else _take_visit(look, sort, member, values)
@@ -160,6 +160,10 @@ def take(request: Request) -> Response:
 def _is_taken(look: Look, sort: str, ticket: str) -> bool:
     table, initial = ("leaves", "L") if sort == "leave" else ("visits", "W")
     return bool(TICKET.fullmatch(ticket)) and duty.is_recorded(look.connection, table, f"{initial}{ticket}")
+
+
+def _on_record_already(look: Look) -> str:
+    return look.t("此表已登记过，没有重复登记", "This form is on record; nothing was recorded twice")
 
 
 def _ticket(read: Reader) -> str:
@@ -249,11 +253,15 @@ def _take_leave(look: Look, member: Member, values: Values) -> Response:
 
 # Opinions ----------------------------------------------------------------------------------
 
+#: the request for which a ticket is taken
+OPINION: Final = "/register/opinion"
+
 
 def show_opinion(request: Request) -> Response:
     """Show the form of an opinion that was not raised at a visit."""
     with looking(request, *RECORDERS) as look:
         values = {
+            "ticket": look.services.new_attempt(),
             "number": petitions.next_number(look.connection, look.today.year),
             "found_on": look.today.isoformat(),
             "deputy": look.viewer.deputy or asked(request, "deputy"),
@@ -286,25 +294,37 @@ def _open_towns(look: Look, chosen: Member | None) -> list[tuple[str, str]]:
 
 
 def take_opinion(request: Request) -> Response:
-    """Register an opinion."""
+    """Register an opinion; a form sent twice is registered once."""
     viewer, values = viewer_of(request), values_of(request)
     require_role(viewer, *RECORDERS)
     with request.app.state.services.engine.begin() as connection:
         look = look_at(request, viewer, connection)
         try:
             with connection.begin_nested():
-                read = Reader(look, values)
-                member = _deputy_of_opinion(look, read, values)
-                towns = [town for town, _ in _open_towns(look, member)]
-                opinion = _opinion(look, read, member, towns, values)
-                read.done()
-                _register(look, opinion)
+                return _take_opinion(look, values)
         except Wrong as wrong:
             return _opinion_form(look, values, wrong.problems, 422)
         except Refused as refused:
             return _opinion_form(look, values, faults_as_problems(refused, look.lang, {"id": "number"}), 409)
-    done = look.t(f"已登记群众意见{opinion.id}", f"Registered opinion {opinion.id}")
-    return redirect(f"/petitions/{quote(opinion.id, safe='')}", Flash("done", done))
+
+
+def _take_opinion(look: Look, values: Values) -> Response:
+    read = Reader(look, values)
+    key = (look.viewer.actor, _ticket(read))
+    # Where it is refused the ticket is given back with all else.
+    if told := idempotency.take(look.connection, *key, OPINION, look.now):
+        return _opinion_page(told.answer["id"], _on_record_already(look))
+    member = _deputy_of_opinion(look, read, values)
+    towns = [town for town, _ in _open_towns(look, member)]
+    opinion = _opinion(look, read, member, towns, values)
+    read.done()
+    idempotency.keep(look.connection, *key, HTTPStatus.SEE_OTHER, {"id": opinion.id})
+    _register(look, opinion)
+    return _opinion_page(opinion.id, look.t(f"已登记群众意见{opinion.id}", f"Registered opinion {opinion.id}"))
+
+
+def _opinion_page(number: str, done: str) -> Response:
+    return redirect(f"/petitions/{quote(number, safe='')}", Flash("done", done))
 
 
 def _deputy_of_opinion(look: Look, read: Reader, values: Values) -> Member | None:
@@ -339,7 +359,8 @@ def _opinion(look: Look, read: Reader, member: Member | None, towns: Sequence[st
     if mobile and mainland_mobile(mobile) is None:
         read.wrong("petitioner_mobile", "应为11位手机号", "A mainland mobile of 11 digits")
     if petitions.is_registered(look.connection, number):
-        read.wrong("number", "此编号已被使用", "This number is taken")
+        free = petitions.next_number(look.connection, look.today.year)
+        read.wrong("number", f"此编号已被使用，可改用{free}", f"This number is taken; {free} is free")
     read.done()
     return Petition(
         id=number,

@@ -24,7 +24,7 @@ from sqlalchemy import (
     true,
 )
 
-from rules.facts import OfficeKind, PetitionLevel
+from rules.facts import OfficeKind, PetitionLevel, StationKind
 from rules.matters import MatterKind
 from store.schema import FACTS, matters, rungs
 
@@ -150,6 +150,17 @@ def seats_in(scope: Scope) -> Condition:
         of_it = and_(steps.c.kind == MatterKind.VISIT, steps.c.subject == seats.c.id)
         granted.append(exists().where(of_it, _has_climbed(steps)))
     return _any(granted)
+
+
+def seats_to_record(scope: Scope) -> Condition:
+    """Return for which seats' deputies somebody may record: those that he may see, and whom his station takes in."""
+    return or_(seats_in(scope), _is_served_at(seats, scope.station)) if scope.station else seats_in(scope)
+
+
+def _is_served_at(of: FromClause, station: str) -> Condition:
+    """Return: an arrival at the station counts for the seat; a central one serves every seat of its town (R3.4)."""
+    its_town = select(offices.c.parent).where(offices.c.id == station, offices.c.station_kind == StationKind.CENTRAL)
+    return or_(of.c.station == station, of.c.town.in_(its_town.correlate(None)))
 
 
 def projects_in(scope: Scope) -> Condition:

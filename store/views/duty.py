@@ -15,7 +15,7 @@ from rules.facts import Leave, Seat, SeatLevel, Visit, VisitForm, VisitKind, loc
 from rules.matters import MatterKind, Status
 from store import facts
 from store.schema import FACTS, matters
-from store.scoping import Scope, matters_in, seats_in, visits_in
+from store.scoping import Scope, matters_in, seats_in, seats_to_record, visits_in
 from store.views.matters import standing, status_on
 from store.views.paging import Page, Slice, like, read_page
 
@@ -242,12 +242,12 @@ CHOICE: Final = (deputies.c.id, deputies.c.name, seats.c.town, seats.c.station, 
 
 
 def choices(connection: Connection, scope: Scope, day: date, search: str, limit: int) -> list[Choice]:
-    """Return some of the sitting deputies whose seat somebody may see, by town and seat; a name holds `search`."""
+    """Return some of the sitting deputies for whom somebody may record, by town and seat; a name holds `search`."""
     sitting = and_(seats.c.begins <= day, or_(seats.c.ends.is_(None), seats.c.ends >= day))
     query = (
         select(*CHOICE)
         .join(seats, seats.c.deputy == deputies.c.id)
-        .where(sitting, seats_in(scope))
+        .where(sitting, seats_to_record(scope))
         .order_by(seats.c.town, seats.c.id)
     )
     if search:
@@ -256,11 +256,11 @@ def choices(connection: Connection, scope: Scope, day: date, search: str, limit:
 
 
 def find_deputies(connection: Connection, scope: Scope, text: str) -> Sequence[Choice]:
-    """Return the seats of the deputies with this id or name that somebody may see; more than one may share a name."""
+    """Return the seats for which somebody may record of the deputies with this id or name, which several may share."""
     query = (
         select(*CHOICE)
         .join(seats, seats.c.deputy == deputies.c.id)
-        .where(or_(deputies.c.id == text, deputies.c.name == text), seats_in(scope))
+        .where(or_(deputies.c.id == text, deputies.c.name == text), seats_to_record(scope))
         .order_by(deputies.c.id, seats.c.id)
     )
     return [Choice(*row) for row in connection.execute(query)]

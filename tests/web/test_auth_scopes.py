@@ -15,6 +15,7 @@ from store.scoping import (
     petitions_open_to,
     projects_in,
     seats_in,
+    seats_to_record,
     visits_in,
 )
 from tests.actors.installations import Installation
@@ -26,7 +27,7 @@ NOBODY = Scope()
 OPERATOR = Scope(everything=True)
 MUNICIPAL = Scope(climbed_only=True)
 T1, T2 = (Scope(towns=frozenset({town})) for town in ("T1", "T2"))
-V1 = Scope(station="V1")
+V1, C1 = Scope(station="V1"), Scope(station="C1")
 DA, DB = Scope(deputy="DA"), Scope(deputy="DB")
 CONDITIONS = {
     "petitions": petitions_in,
@@ -34,8 +35,10 @@ CONDITIONS = {
     "visits": visits_in,
     "projects": projects_in,
     "seats": seats_in,
+    "to record": seats_to_record,
     "matters": matters_in,
 }
+TABLES = FACTS | {"open": FACTS["petitions"], "to record": FACTS["seats"], "matters": matters}
 
 
 def full_record():
@@ -65,9 +68,8 @@ def ids(engine):
     made.run("03-12 10:00", sends=False)
 
     def of(what, scope):
-        table = matters if what == "matters" else FACTS["petitions" if what == "open" else what]
         with reading(engine) as connection:
-            found = connection.execute(select(table.c.id).where(CONDITIONS[what](scope))).scalars()
+            found = connection.execute(select(TABLES[what].c.id).where(CONDITIONS[what](scope))).scalars()
             return sorted(found)
 
     return of
@@ -82,6 +84,7 @@ def test_who_sees_what(ids):
             "T1": ["P1", "P3", "P4", "P5", "P6"],
             "T2": ["P2"],
             "V1": ["P1", "P3", "P4", "P5"],
+            "C1": [],
             "DA": ["P1", "P3", "P4", "P5"],
             "DB": ["P2"],
         },
@@ -92,6 +95,7 @@ def test_who_sees_what(ids):
             "T1": ["P1", "P3", "P6"],
             "T2": ["P2"],
             "V1": ["P1"],
+            "C1": [],
             "DA": ["P1", "P3", "P4", "P5"],
             "DB": ["P2"],
         },
@@ -102,6 +106,7 @@ def test_who_sees_what(ids):
             "T1": ["DA-03-02-V1"],
             "T2": ["DB-03-02-V3"],
             "V1": ["DA-03-02-V1"],
+            "C1": [],
             "DA": ["DA-03-02-V1"],
             "DB": ["DB-03-02-V3"],
         },
@@ -112,8 +117,20 @@ def test_who_sees_what(ids):
             "T1": ["J1"],
             "T2": [],
             "V1": ["J1"],
+            "C1": [],
             "DA": ["J1"],
             "DB": [],
+        },
+        "to record": {
+            "nobody": [],
+            "operator": ["S1", "S2"],
+            "municipal": [],
+            "T1": ["S1"],
+            "T2": ["S2"],
+            "V1": ["S1"],
+            "C1": ["S1"],
+            "DA": ["S1"],
+            "DB": ["S2"],
         },
         "seats": {
             "nobody": [],
@@ -122,6 +139,7 @@ def test_who_sees_what(ids):
             "T1": ["S1"],
             "T2": ["S2"],
             "V1": ["S1"],
+            "C1": [],
             "DA": ["S1"],
             "DB": ["S2"],
         },
@@ -133,6 +151,7 @@ def test_who_sees_what(ids):
         "T1": T1,
         "T2": T2,
         "V1": V1,
+        "C1": C1,
         "DA": DA,
         "DB": DB,
     }
@@ -154,10 +173,9 @@ def test_matters_follow_their_subjects(ids):
 def test_a_condition_holds_in_a_query_that_joins_its_tables(ids, engine, what):
     """Inside a condition the tables are other rows than those of the query."""
     petitions, seats = FACTS["petitions"], FACTS["seats"]
-    tables = [FACTS["visits"], FACTS["projects"], petitions, seats, matters]
-    for scope in (T1, V1, DA, MUNICIPAL):
-        subject = "open" if what == "open" else what
-        mine = matters if subject == "matters" else FACTS["petitions" if subject == "open" else subject]
+    tables = [FACTS["visits"], FACTS["projects"], FACTS["offices"], petitions, seats, matters]
+    for scope in (T1, V1, C1, DA, MUNICIPAL):
+        mine = TABLES[what]
         others = [table for table in tables if table is not mine]
         query = select(mine.c.id).distinct().select_from(mine)
         for other in others:

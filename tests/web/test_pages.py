@@ -592,6 +592,29 @@ def test_the_opinions_form_carries_a_ticket_of_its_own(somebody):
     assert len(set(tickets)) == 2
 
 
+def test_a_central_station_records_for_every_deputy_of_its_town_and_reads_no_more_of_them(browser, house):
+    """R3.4: an arrival there counts for every seat of the town."""
+    central = browser("station", office="C1")
+    page = central.get("/register").text
+    assert names(page, "DA")
+    assert not names(page, "DB")
+    assert 'value="C1"' in central.get("/register/reception?deputy=DA").text
+    assert central.post("/register/reception", RECEPTION | {"place": "C1"}).status_code == 303
+    assert row_of(house, "visits", f"W{RECEPTION['ticket']}").place == "C1"
+    made = central.post("/register/opinion", OPINION)
+    assert made.headers["location"] == "/register"
+    assert OPINION["number"] in central.get("/register").text
+    for address in ("/duty/S1", "/petitions/GH2026-0009", "/petitions/P1", "/matters/visit:S1:2026-03", "/projects/J1"):
+        assert central.get(address).status_code == 404, address
+    assert central.post("/register/reception", RECEPTION | {"ticket": "7" * 24, "deputy": "DB"}).status_code == 404
+
+
+def test_a_station_of_a_village_records_for_its_own_deputies_alone(browser):
+    village = browser("station", office="V2")
+    assert not names(village.get("/register").text, "DA")
+    assert village.post("/register/reception", RECEPTION).status_code == 404
+
+
 def test_the_register_proposes_the_next_number(somebody):
     browser = somebody("town")
     browser.post("/register/reception", RECEPTION | {"number": "GH2026-0041"})

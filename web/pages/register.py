@@ -313,18 +313,20 @@ def _take_opinion(look: Look, values: Values) -> Response:
     key = (look.viewer.actor, _ticket(read))
     # Where it is refused the ticket is given back with all else.
     if told := idempotency.take(look.connection, *key, OPINION, look.now):
-        return _opinion_page(told.answer["id"], _on_record_already(look))
+        return _opinion_page(look, told.answer["id"], _on_record_already(look))
     member = _deputy_of_opinion(look, read, values)
     towns = [town for town, _ in _open_towns(look, member)]
     opinion = _opinion(look, read, member, towns, values)
     read.done()
     idempotency.keep(look.connection, *key, HTTPStatus.SEE_OTHER, {"id": opinion.id})
     _register(look, opinion)
-    return _opinion_page(opinion.id, look.t(f"已登记群众意见{opinion.id}", f"Registered opinion {opinion.id}"))
+    return _opinion_page(look, opinion.id, look.t(f"已登记群众意见{opinion.id}", f"Registered opinion {opinion.id}"))
 
 
-def _opinion_page(number: str, done: str) -> Response:
-    return redirect(f"/petitions/{quote(number, safe='')}", Flash("done", done))
+def _opinion_page(look: Look, number: str, done: str) -> Response:
+    # A central station registers opinions of deputies of other stations, and does not see what becomes of them.
+    is_seen = petitions.admit(look.connection, look.scope, number)
+    return redirect(f"/petitions/{quote(number, safe='')}" if is_seen else "/register", Flash("done", done))
 
 
 def _deputy_of_opinion(look: Look, read: Reader, values: Values) -> Member | None:

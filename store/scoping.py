@@ -122,7 +122,10 @@ def petitions_open_to(scope: Scope) -> Condition:
 
 
 def visits_in(scope: Scope) -> Condition:
-    """Return which visits somebody may see: a town those of its deputies, a station its register."""
+    """Return which visits somebody may see: a town those of its deputies, a station its register.
+
+    That is who has come to it, and where else they have been for whom it records.
+    """
     if scope.everything:
         return true()
     granted: list[Condition] = []
@@ -132,6 +135,7 @@ def visits_in(scope: Scope) -> Condition:
         granted.append(visits.c.deputy == scope.deputy)
     if scope.station:
         granted.append(visits.c.place == scope.station)
+        granted.append(visits.c.deputy.in_(select(places.c.deputy).where(_is_served_at(places, scope.station))))
     return _any(granted)
 
 

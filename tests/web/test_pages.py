@@ -609,6 +609,14 @@ def test_a_central_station_records_for_every_deputy_of_its_town_and_reads_no_mor
     assert central.post("/register/reception", RECEPTION | {"ticket": "7" * 24, "deputy": "DB"}).status_code == 404
 
 
+@pytest.mark.parametrize("station", ["V1", "C1"])
+def test_a_station_finds_the_visit_to_the_grid_that_it_has_recorded(browser, house, station):
+    staff = browser("station", office=station)
+    assert "一网格" not in staff.get("/register").text
+    assert staff.post("/register/reception", WITHOUT_OPINION).status_code == 303
+    assert "一网格" in staff.get("/register").text
+
+
 def test_a_station_of_a_village_records_for_its_own_deputies_alone(browser):
     village = browser("station", office="V2")
     assert not names(village.get("/register").text, "DA")

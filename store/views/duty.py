@@ -275,3 +275,9 @@ def names_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
 def is_recorded(connection: Connection, table: str, ident: str) -> bool:
     """Say whether a visit or a leave is on record."""
     return connection.execute(select(FACTS[table].c.id).where(FACTS[table].c.id == ident)).first() is not None
+
+
+def is_visited(connection: Connection, deputy: str, day: date, place: str) -> bool:
+    """Say whether a visit of a deputy to a place on a day is on record."""
+    alike = (visits.c.place == place, visits.c.day == day, visits.c.deputy == deputy)
+    return connection.execute(select(visits.c.id).where(*alike)).first() is not None

@@ -438,6 +438,21 @@ def test_a_form_sent_twice_records_once(somebody, house):
     assert count(house, "visits") == before + 1
 
 
+@pytest.mark.parametrize("sort", ["reception", "log"])
+def test_another_visit_alike_is_asked_about_once(somebody, house, sort):
+    """DA has been to V1 on that day: two people may have written down the same reception."""
+    browser = somebody("town")
+    alike = WITHOUT_OPINION | {"place": "V1", "form": "patrol"}
+    answer = browser.post(f"/register/{sort}", alike)
+    assert answer.status_code == 422
+    assert "已有一条记录" in answer.text
+    assert count(house, "visits") == 2
+    hidden = re.search(r'type="hidden" name="again" value="(\w+)"', answer.text)
+    assert browser.post(f"/register/{sort}", alike | {"again": hidden[1]}).status_code == 303
+    assert count(house, "visits") == 3
+    assert 'name="again"' not in browser.get(f"/register/{sort}?deputy=DA").text
+
+
 def test_a_reception_sent_twice_says_that_it_is_on_record_and_promises_nothing_new(somebody, house):
     browser = somebody("town")
     assert browser.post("/register/reception", RECEPTION).status_code == 303

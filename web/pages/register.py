@@ -187,6 +187,11 @@ def _take_visit(look: Look, sort: str, member: Member, values: Values) -> Respon
     opinion = _opinion(look, read, member, member.towns, values) if is_raised else None
     if opinion and (opinions or 0) < 1:
         opinions = 1
+    if day and not values.get("again") and duty.is_visited(look.connection, member.deputy, day, place):
+        read.wrong(
+            "again", "此代表当天在此地点已有一条记录；确需再记一条，请再次提交",
+            "A visit of this deputy to this place on this day is on record: to add another one, send this again",
+        )  # fmt: skip
     read.done()
     assert day is not None  # noqa: S101 - read.done has raised otherwise
     visit = Visit(

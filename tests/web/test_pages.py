@@ -438,6 +438,16 @@ def test_a_form_sent_twice_records_once(somebody, house):
     assert count(house, "visits") == before + 1
 
 
+@pytest.mark.parametrize("sort", ["reception", "log", "leave", "opinion"])
+def test_a_form_without_its_ticket_comes_back_and_records_nothing(somebody, house, sort):
+    browser = somebody("town")
+    before = house.dump()
+    answer = browser.post(f"/register/{sort}", {"deputy": "DA"})
+    assert answer.status_code == 422
+    assert "页面已过期" in answer.text
+    assert house.dump() == before
+
+
 @pytest.mark.parametrize("sort", ["reception", "log"])
 def test_another_visit_alike_is_asked_about_once(somebody, house, sort):
     """DA has been to V1 on that day: two people may have written down the same reception."""

@@ -752,6 +752,16 @@ def test_letters_are_large_for_who_likes_them_so(somebody):
     assert 'class="large"' not in browser.get("/petitions").text
 
 
+def test_an_answer_to_a_form_offers_nothing_that_would_lose_what_was_typed(somebody):
+    """Its address takes forms alone: letters and language change where a page can be asked for again."""
+    browser = somebody("town")
+    assert 'action="/text-size"' in browser.get("/register/opinion").text
+    for refused in (browser.post("/register/opinion"), browser.post("/petitions/P1/events")):
+        assert refused.status_code == 422
+        assert 'action="/text-size"' not in refused.text
+        assert "hreflang" not in refused.text
+
+
 @pytest.mark.parametrize("page", ["/duty", "/petitions", "/projects", "/matters", "/messages", "/findings", "/audit"])
 @pytest.mark.parametrize(
     "query",

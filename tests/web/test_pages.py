@@ -609,6 +609,13 @@ def test_a_number_that_another_opinion_has_is_refused_with_one_that_is_free(some
     assert count(house, "petitions") == 4
 
 
+@pytest.mark.parametrize("blank", ["\t", "\u00a0", "\u3000", "\u2009", "\r\n"])
+def test_a_blank_of_any_sort_keeps_words_apart(somebody, house, blank):
+    title = f"\u3000行一{blank}列二\x07{blank}"
+    assert somebody("town").post("/register/opinion", OPINION | {"title": title}).status_code == 303
+    assert row_of(house, "petitions", OPINION["number"]).title == "行一 列二"
+
+
 def test_the_opinions_form_carries_a_ticket_of_its_own(somebody):
     browser = somebody("town")
     tickets = re.findall(

@@ -37,14 +37,16 @@ class Wrong(Exception):
 
 
 def values_of(request: Request) -> dict[str, str]:
-    """Return what was typed, field by field; what no text can hold is left out."""
+    """Return what was typed, field by field; any blank is a plain one, and what no text can hold is left out."""
     typed = form_of(request)
     return {name: _clean(value) for name, value in typed.items() if isinstance(value, str) and name != "csrf"}
 
 
 def _clean(value: str) -> str:
-    kept = "".join(c for c in value.replace("\r\n", "\n").replace("\r", "\n") if c.isprintable() or c == "\n")
-    return kept.strip()
+    lines = value.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    # Tabs, no-break and full-width blanks are not printable; left out, they would join the words beside them.
+    plain = ("".join(" " if c.isspace() else c for c in line if c.isspace() or c.isprintable()) for line in lines)
+    return "\n".join(plain).strip()
 
 
 def faults_as_problems(refused: Refused, lang: str, fields: Mapping[str, str] | None = None) -> list[Problem]:

@@ -357,6 +357,9 @@ def _opinion(look: Look, read: Reader, member: Member | None, towns: Sequence[st
     number = read.line("number", needed=True, longest=60) or ""
     if number and not number.isprintable():
         read.wrong("number", "编号含有不能使用的字符", "The number holds letters that cannot be used")
+    if number in (".", ".."):
+        # As the last part of an address it would lead elsewhere.
+        read.wrong("number", "编号不能只有点", "A number is more than dots")
     town = read.one_of("town", towns, needed=True) if len(towns) != 1 else towns[0]
     level = read.one_of("level", PetitionLevel, needed=True)
     found_on = read.day("found_on") or read.day("date")

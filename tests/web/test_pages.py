@@ -438,6 +438,15 @@ def test_a_form_sent_twice_records_once(somebody, house):
     assert count(house, "visits") == before + 1
 
 
+def test_a_work_log_says_what_sort_of_work_it_was(somebody, house):
+    browser = somebody("town")
+    for form in ("", "nonsense"):
+        answer = browser.post("/register/log", WITHOUT_OPINION | {"form": form})
+        assert answer.status_code == 422
+        assert 'href="#form"' in answer.text
+    assert count(house, "visits") == 2
+
+
 @pytest.mark.parametrize("sort", ["reception", "log", "leave", "opinion"])
 def test_a_form_without_its_ticket_comes_back_and_records_nothing(somebody, house, sort):
     browser = somebody("town")

@@ -180,7 +180,7 @@ def _take_visit(look: Look, sort: str, member: Member, values: Values) -> Respon
     if day and day > look.today:
         read.wrong("date", "不能晚于今天", "Not later than today")
     kind, place = _place(look, read, member, values)
-    form = VisitForm.RECEPTION if sort == "reception" else VisitForm(read.one_of("form", VisitForm) or VisitForm.OTHER)
+    form = VisitForm.RECEPTION if sort == "reception" else read.one_of("form", VisitForm, needed=True)
     voters, opinions = read.count("voters"), read.count("opinions")
     note = read.line("note", longest=500)
     is_raised = sort == "reception" and any(values.get(field) for field in OF_AN_OPINION)
@@ -194,9 +194,10 @@ def _take_visit(look: Look, sort: str, member: Member, values: Values) -> Respon
         )  # fmt: skip
     read.done()
     assert day is not None  # noqa: S101 - read.done has raised otherwise
+    assert form is not None  # noqa: S101 - likewise
     visit = Visit(
-        id=ident, deputy=member.deputy, day=day, kind=kind, place=place, form=form, voters=voters, opinions=opinions,
-        note=note, recorded_at=look.now.replace(microsecond=0),
+        id=ident, deputy=member.deputy, day=day, kind=kind, place=place, form=VisitForm(form), voters=voters,
+        opinions=opinions, note=note, recorded_at=look.now.replace(microsecond=0),
     )  # fmt: skip
     record_visit(look.connection, visit, calendar=look.desk.calendar, policy=look.desk.policy)
     _note(look, "visit", f"visit:{ident}", deputy=member.deputy)

@@ -558,6 +558,17 @@ def test_a_leave_is_recorded(somebody, house):
     assert "学习" in wrong.text
 
 
+@pytest.mark.parametrize(("role", "status"), [("deputy", 422), ("station", 303), ("town", 303), ("operator", 303)])
+def test_a_deputys_own_leave_names_who_approved_it(somebody, house, role, status):
+    browser = somebody(role)
+    data = {"ticket": "6" * 24, "deputy": "DA", "from": "2026-03-02", "to": "2026-03-20", "approver": " "}
+    answer = browser.post("/register/leave", data)
+    assert answer.status_code == status
+    assert ('href="#approver"' in answer.text) is (status == 422)
+    assert browser.post("/register/leave", data | {"approver": "机构T1"}).status_code == 303
+    assert count(house, "leaves") == 1
+
+
 OPINION = {
     "ticket": "9" * 24,
     "number": "GH2026-0009",

@@ -243,7 +243,9 @@ def _take_leave(look: Look, member: Member, values: Values) -> Response:
     read = Reader(look, values)
     ident = f"L{_ticket(read)}"
     begins, ends = read.day("from", needed=True), read.day("to", needed=True)
-    reason, approver = read.line("reason", longest=200), read.line("approver", longest=50)
+    # Leave excuses from a duty (R3.7): nobody grants it to himself.
+    is_own = look.viewer.role is Role.DEPUTY
+    reason, approver = read.line("reason", longest=200), read.line("approver", needed=is_own, longest=50)
     read.done()
     assert begins is not None  # noqa: S101 - read.done has raised otherwise
     assert ends is not None  # noqa: S101 - likewise

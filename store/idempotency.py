@@ -1,7 +1,7 @@
 """Has this write been asked for before, and what was the answer?
 
 The key is taken, the write done and the answer kept in one transaction: a second request with the key waits for
-the first, and gets its answer. Callers: web/api.
+the first, and gets its answer. Callers: web/api, web/pages/register.py.
 """
 
 from dataclasses import dataclass

@@ -454,6 +454,7 @@ def test_a_form_without_its_ticket_comes_back_and_records_nothing(somebody, hous
     answer = browser.post(f"/register/{sort}", {"deputy": "DA"})
     assert answer.status_code == 422
     assert "页面已过期" in answer.text
+    assert 'href="#ticket"' not in answer.text
     assert house.dump() == before
 
 
@@ -620,6 +621,13 @@ def test_an_opinion_sent_twice_is_registered_once_and_says_so(somebody, house):
         assert (again.status_code, again.headers["location"]) == (303, f"/petitions/{OPINION['number']}")
         assert "此表已登记过，没有重复登记" in browser.get(again.headers["location"]).text
     assert house.dump() == before
+
+
+def test_nothing_but_a_ticket_of_ours_is_taken_for_an_opinion(somebody, monkeypatch):
+    browser = somebody("town")
+    monkeypatch.setattr("store.idempotency.take", None)
+    for ticket in ("", "x", "长" * 5000):
+        assert browser.post("/register/opinion", OPINION | {"ticket": ticket}).status_code == 422
 
 
 def test_a_number_that_another_opinion_has_is_refused_with_one_that_is_free(somebody, house):

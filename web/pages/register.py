@@ -167,7 +167,7 @@ def _on_record_already(look: Look) -> str:
 
 
 def _ticket(read: Reader) -> str:
-    ticket = read.text("ticket", needed=True) or ""
+    ticket = read.text("ticket") or ""
     if not TICKET.fullmatch(ticket):
         read.wrong("", "页面已过期，请返回重试", "This page has expired: go back and try again")
     return ticket
@@ -319,6 +319,7 @@ def take_opinion(request: Request) -> Response:
 def _take_opinion(look: Look, values: Values) -> Response:
     read = Reader(look, values)
     key = (look.viewer.actor, _ticket(read))
+    read.done()  # nothing but a ticket of ours is a key
     # Where it is refused the ticket is given back with all else.
     if told := idempotency.take(look.connection, *key, OPINION, look.now):
         return _opinion_page(look, told.answer["id"], _on_record_already(look))

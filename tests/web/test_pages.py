@@ -438,6 +438,23 @@ def test_a_form_sent_twice_records_once(somebody, house):
     assert count(house, "visits") == before + 1
 
 
+@pytest.mark.parametrize(
+    ("sort", "lang", "named"),
+    [
+        ("reception", "zh", ["日期：请填写此项", "地点：请选择地点", "事项：请填写此项", "登记编号：请填写此项"]),
+        ("leave", "zh", ["起：请填写此项", "止（含）：请填写此项"]),
+        ("opinion", "zh", ["登记编号：请填写此项", "层级：请填写此项", "事项：请填写此项"]),
+        ("opinion", "en", ["Register number: This is needed", "Subject: This is needed"]),
+    ],
+)
+def test_the_list_of_what_is_wrong_names_the_fields(somebody, sort, lang, named):
+    browser = somebody("town")
+    browser.get(f"/register?lang={lang}")
+    text = browser.post(f"/register/{sort}", {"ticket": "5" * 24, "deputy": "DA", "petitioner": "居民乙"}).text
+    for words in named:
+        assert f">{words}</a>" in text
+
+
 def test_a_work_log_says_what_sort_of_work_it_was(somebody, house):
     browser = somebody("town")
     for form in ("", "nonsense"):

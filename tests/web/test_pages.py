@@ -259,7 +259,7 @@ def test_only_what_the_stage_admits_is_offered(somebody):
 @pytest.mark.parametrize(
     ("data", "status", "says"),
     [
-        ({"event": "handled", "note": "打好的字"}, 422, "请从列表中选择"),
+        ({"event": "handled", "note": "打好的字"}, 409, "现处于“任务分办”环节，可办：交办、提级、撤回"),
         ({"event": "assigned", "note": "打好的字"}, 422, "请填写此项"),
         ({"event": "assigned", "office": "DT2", "note": "打好的字"}, 422, "请从列表中选择"),
         ({"event": "assigned", "office": "DT", "until": "2026-02-01", "note": "打好的字"}, 409, "2026-03-02"),
@@ -279,8 +279,66 @@ def test_what_is_refused_changes_nothing_and_loses_nothing(somebody, house, data
     assert says in answer.text
     assert not re.search("want|does not", answer.text), "in the words of the page"
     assert house.dump() == before
-    if data.get("event") in ("assigned", "withdrawn"):
+    if "note" in data:
         assert "打好的字" in answer.text
+
+
+def matter_in(page):
+    """Return the open matter that the forms of a page carry."""
+    found = re.search(r'name="matter" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def report_in_turn(house, steps, ident="P1"):
+    for browser, data in steps:
+        house.clock.instant += timedelta(minutes=1)
+        assert browser.post(f"/petitions/{ident}/events", data).status_code == 303, data
+
+
+TO_HANDLE = ({"event": "assigned", "office": "DT"}, {"event": "accepted"})
+
+
+def test_whoever_comes_second_is_told_the_present_stage_and_keeps_what_was_typed(somebody, browser, house):
+    first, second = somebody("town"), browser("town", office="T1", account="town-two")
+    report_in_turn(house, [(first, step) for step in TO_HANDLE])
+    shown = matter_in(second.get("/petitions/P1").text)
+    report_in_turn(house, [(first, {"event": "handled", "matter": shown})])
+    before = house.dump()
+    late = {"event": "extended", "until": "2026-05-06", "note": "等材料<b>", "matter": shown}
+    answer = second.post("/petitions/P1/events", late)
+    assert answer.status_code == 409
+    assert "P1 已有新进展：现处于“跟踪核实”环节，可办：核实、撤回" in answer.text
+    assert "2026-05-06" in answer.text
+    assert "等材料&lt;b&gt;" in answer.text
+    english = second.post("/petitions/P1/events?lang=en", late).text
+    assert "P1 has moved on: it is at the stage Verification, which admits: Verified, Withdrawn" in english
+    assert house.dump() == before
+
+
+def test_a_form_of_an_earlier_round_does_not_act_on_a_later_one(somebody, house):
+    town, deputy = somebody("town"), somebody("deputy")
+    report_in_turn(house, [(town, step) for step in (*TO_HANDLE, {"event": "handled"})])
+    shown = matter_in(deputy.get("/petitions/P1").text)
+    assert shown == "petition:P1:verify:1"
+    report_in_turn(house, [(deputy, {"event": "verified", "result": "rework"}), (town, {"event": "handled"})])
+    old = {"event": "verified", "result": "ok", "note": "看过了", "matter": shown}
+    answer = deputy.post("/petitions/P1/events", old)
+    assert answer.status_code == 409
+    assert "看过了</textarea>" in answer.text
+    assert matter_in(answer.text) == "petition:P1:verify:2"
+    report_in_turn(house, [(deputy, old | {"matter": "petition:P1:verify:2"})])
+
+
+def test_a_form_that_is_sent_after_the_end_is_told_so(somebody, house):
+    town = somebody("town")
+    shown = matter_in(town.get("/petitions/P1").text)
+    report_in_turn(house, [(town, {"event": "withdrawn", "matter": shown})])
+    answer = town.post("/petitions/P1/events", {"event": "assigned", "office": "DT", "note": "快办", "matter": shown})
+    assert answer.status_code == 409
+    assert "可办：无" in answer.text
+    assert "机构DT" in answer.text
+    assert "快办" in answer.text
 
 
 def test_an_overdue_opinion_is_acknowledged_by_the_office_above(somebody, house):

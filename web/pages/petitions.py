@@ -284,7 +284,10 @@ def _choices(look: Look, seen: Seen) -> Mapping[str, Sequence[tuple[str, str]]]:
 
 
 def report(request: Request) -> Response:
-    """Report an event; one that is refused comes back with the reason and all that was typed."""
+    """Report an event; one that is refused comes back with the reason and all that was typed.
+
+    So does one whose form shows a stage that somebody else has ended: it would act on a round that nobody has seen.
+    """
     viewer, ident, values = viewer_of(request), request.path_params["petition"], values_of(request)
     with request.app.state.services.engine.begin() as connection:
         look = look_at(request, viewer, connection)
@@ -292,6 +295,8 @@ def report(request: Request) -> Response:
         if admitted is None or not admitted.is_open:
             raise not_there()
         seen = _seen(look, ident)
+        if _is_overtaken(seen, values):
+            return _show(look, ident, [Problem("", _what_is_new(look, seen))], values, 409)
         try:
             event = _event(look, seen, values)
             with connection.begin_nested():
@@ -308,6 +313,23 @@ def report(request: Request) -> Response:
         )  # fmt: skip
     done = look.t(f"已记录：{term('event', event.event, 'zh')}", f"Recorded: {term('event', event.event, 'en')}")
     return redirect(f"/petitions/{quote(ident, safe='')}", Flash("done", done))
+
+
+def _is_overtaken(seen: Seen, values: Values) -> bool:
+    """Say whether the form shows another matter than the present one, or its event is out of order (R4.3)."""
+    present = seen.open_matter.id if seen.open_matter else ""
+    kind = values.get("event")
+    is_in_order = kind == Kind.ACKNOWLEDGED or kind in seen.docket.admitted()
+    return values.get("matter", present) != present or (kind in set(Kind) and not is_in_order)
+
+
+def _what_is_new(look: Look, seen: Seen) -> str:
+    ident, stage = seen.petition.id, term("stage", seen.docket.stage, look.lang)
+    admitted = look.t("、", ", ").join(term("event", kind, look.lang) for kind in seen.docket.admitted())
+    return look.t(
+        f"{ident} 已有新进展：现处于“{stage}”环节，可办：{admitted or '无'}",
+        f"{ident} has moved on: it is at the stage {stage}, which admits: {admitted or 'nothing more'}",
+    )
 
 
 def _event(look: Look, seen: Seen, values: Values) -> PetitionEvent:

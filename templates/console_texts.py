@@ -26,6 +26,8 @@ TERMS: Final[Mapping[str, Mapping[str, Pair]]] = {
         "cancelled": ("已取消", "Cancelled"),
         "settled": ("已办结", "Settled"),
         "closed": ("已闭环", "Closed"),
+        "withdrawn": ("已撤回", "Withdrawn"),
+        "unreckoned": ("待推算", "Not reckoned yet"),
     },
     "level": {
         "province": ("省代表", "Province"),
@@ -45,6 +47,8 @@ TERMS: Final[Mapping[str, Mapping[str, Pair]]] = {
         "verify": ("跟踪核实", "Verification"),
         "feedback": ("结果反馈", "Feedback"),
         "closed": ("已闭环", "Closed"),
+        "withdrawn": ("已撤回", "Withdrawn"),
+        "unreckoned": ("待推算", "Not reckoned yet"),
     },
     "milestone": {
         "approved": ("立项", "Approved"),

@@ -2,30 +2,36 @@
 
 A confidential opinion gives its number alone to whoever it is not open to (R5.10): its words are left out where the
 query is made. The petitioner's name and number come by one statement of their own, for a look that is audited.
+How an opinion stands, its level too, is as the last step has reckoned it: the register has what it was at first.
 Callers: web/pages/petitions.py.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, not_, or_, select, true
 
-from rules.facts import PetitionLevel, local_day
+from rules.facts import PetitionEventKind, PetitionLevel, local_day
 from rules.matters import MatterKind, Status
 from rules.petitions import Stage
 from store.schema import FACTS, matters
-from store.scoping import Scope, petitions_in, petitions_open_to
+from store.scoping import Scope, _has_step, _petition_is_municipal, petitions_in, petitions_open_to, steps
 from store.views.matters import live, rank_of, standing, status_on
 from store.views.paging import Page, Slice, like, read_page
 
-petitions, deputies = FACTS["petitions"], FACTS["deputies"]
+petitions, deputies, events = FACTS["petitions"], FACTS["deputies"], FACTS["petition_events"]
+
+#: how an opinion stands of which no stage is open
+UNRECKONED: Final = "unreckoned"  #: it is new: the next step opens its first stage
+WITHDRAWN: Final = "withdrawn"
+CLOSED: Final = "closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PetitionFilter:
-    """What is looked for among the opinions; `status`: open, overdue or closed."""
+    """What is looked for among the opinions; `status`: open, overdue or closed, the withdrawn among these."""
 
     search: str = ""
     town: str = ""
@@ -44,19 +50,42 @@ class PetitionLine:
     town: str = ""
     deputy: str | None = None
     deputy_name: str | None = None
-    level: PetitionLevel | None = None
+    level: PetitionLevel | None = None  #: the present one
     confidential: bool = True
     recorded_at: datetime | None = None
     title: str = ""
-    stage: str = ""  #: empty: closed
+    stage: str = ""  #: empty: none is open
     responsible: str | None = None
     due: date | None = None
-    status: Status | None = None
+    status: str = ""  #: open, overdue, closed, withdrawn or unreckoned
     rank: int | None = None
 
 
 def _is_open_stage() -> ColumnElement[bool]:
     return and_(matters.c.kind == MatterKind.PETITION, matters.c.subject == petitions.c.id, matters.c.closed.is_(None))
+
+
+def _ended(now: datetime) -> ColumnElement[str]:
+    """Return how an opinion stands of which no stage is open."""
+    withdrawal = (events.c.petition == petitions.c.id, events.c.event == PetitionEventKind.WITHDRAWN)
+    is_withdrawn = exists().where(*withdrawal, events.c.at <= now)
+    return case((not_(_is_reckoned()), UNRECKONED), (is_withdrawn, WITHDRAWN), else_=CLOSED)
+
+
+def _is_reckoned() -> ColumnElement[bool]:
+    """Return: the opinion has matters."""
+    return _has_step(true())
+
+
+def _is_closed() -> ColumnElement[bool]:
+    return and_(matters.c.id.is_(None), _is_reckoned())
+
+
+def _level() -> ColumnElement[str]:
+    """Return the present level. What was the deputy's own at first has been raised if it came to be assigned (R4.2)."""
+    is_own = and_(petitions.c.level == PetitionLevel.SELF, not_(_has_step(steps.c.stage == Stage.ASSIGN)))
+    own, town, municipal = (level.value for level in PetitionLevel)
+    return case((_petition_is_municipal(), municipal), (is_own, own), else_=town)
 
 
 def _title(scope: Scope) -> Any:
@@ -74,7 +103,7 @@ def list_petitions(
             petitions.c.town,
             petitions.c.deputy,
             deputies.c.name,
-            petitions.c.level,
+            _level(),
             petitions.c.confidential,
             petitions.c.recorded_at,
             _title(scope),
@@ -83,6 +112,7 @@ def list_petitions(
             matters.c.due,
             matters.c.missed_from,
             case((matters.c.id.is_not(None), rank_of()), else_=None),
+            case((matters.c.id.is_(None), _ended(now)), else_=None),
         )
         .outerjoin(matters, _is_open_stage())
         .outerjoin(deputies, deputies.c.id == petitions.c.deputy)
@@ -93,7 +123,7 @@ def list_petitions(
     def make(row: Any) -> PetitionLine:
         if row[7] is None:
             return PetitionLine(row[0])
-        status = status_on(None, row[11], row[10], day) if row[10] else None
+        status = row[13] or status_on(None, row[11], row[10], day)
         cells: list[Any] = [*row[1:4], PetitionLevel(row[4]), *row[5:8], row[8] or "", *row[9:11], status, row[12]]
         return PetitionLine(row[0], True, *cells)  # noqa: FBT003 - a row's cells in their order
 
@@ -117,20 +147,21 @@ def _of_the_opinion(wanted: PetitionFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.deputy:
         yield petitions.c.deputy == wanted.deputy
     if wanted.level:
-        yield petitions.c.level == wanted.level
+        yield _level() == wanted.level
 
 
 def _of_its_stage(wanted: PetitionFilter, day: date) -> Iterator[ColumnElement[bool]]:
     if wanted.stage == Stage.CLOSED:
-        yield matters.c.id.is_(None)
+        yield _is_closed()
     elif wanted.stage:
         of_stage = matters.c.stage == wanted.stage
         yield from (of_stage, _is_among(and_(matters.c.closed.is_(None), of_stage)))
     match wanted.status:
         case "closed":
-            yield matters.c.id.is_(None)
+            yield _is_closed()
         case "open":
-            yield from (live(day), _is_among(live(day)))
+            is_new = not_(_is_reckoned())
+            yield from (or_(live(day), is_new), or_(_is_among(live(day)), is_new))
         case "overdue":
             yield from (standing(Status.OVERDUE, day), _is_among(standing(Status.OVERDUE, day)))
 

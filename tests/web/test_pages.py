@@ -1,5 +1,7 @@
 """What does each of the console's pages show to whom, and what do its forms change?"""
 
+import csv
+import io
 import re
 from datetime import date, timedelta
 from urllib.parse import quote
@@ -11,6 +13,7 @@ from rules.facts import PetitionLevel
 from store import audit, facts, findings
 from store.schema import FACTS, matters
 from store.schema import findings as findings_table
+from tests.rules import builders
 from tests.rules.builders import at, leave, record
 from tests.web.browsers import RESIDENT, RESIDENT_MOBILE
 
@@ -240,6 +243,85 @@ def test_an_opinion_goes_round_the_closed_loop(somebody, house):
     assert [action for action, _ in entries(house)].count("petition-event") == 5
 
 
+def matter_in(page):
+    """Return the open matter that the forms of a page carry."""
+    found = re.search(r'name="matter" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def report_in_turn(house, steps, ident="P1"):
+    for browser, data in steps:
+        house.clock.instant += timedelta(minutes=1)
+        assert browser.post(f"/petitions/{ident}/events", data).status_code == 303, data
+
+
+TO_HANDLE = ({"event": "assigned", "office": "DT"}, {"event": "accepted"})
+
+
+def lines_of(browser, query=""):
+    """Return the rows of the opinions' file: by number, what stands under each heading."""
+    rows = csv.DictReader(io.StringIO(browser.get(f"/petitions?format=csv{query}").text.removeprefix("\ufeff")))
+    return {row["编号"]: row for row in rows}
+
+
+def register(house, *opinions):
+    with house.engine.begin() as connection:
+        facts.upsert(connection, "petitions", opinions)
+
+
+RAISED = {"event": "raised", "level": "municipal"}
+DISSATISFIED = (
+    {"event": "handled"}, {"event": "verified", "result": "ok"}, {"event": "fed_back", "result": "dissatisfied"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ident", "steps", "level", "said"),
+    [
+        ("P1", [], "town", "镇街"),
+        ("P1", [RAISED], "municipal", "市级"),
+        ("P1", [*TO_HANDLE, *DISSATISFIED, *DISSATISFIED], "municipal", "市级"),
+        ("P4", [], "self", "自行解决"),
+        ("P4", [{"event": "raised", "level": "town"}], "town", "镇街"),
+        ("P4", [RAISED], "municipal", "市级"),
+    ],
+)
+def test_an_opinion_is_listed_and_found_at_its_present_level(somebody, house, ident, steps, level, said):
+    register(house, builders.petition("P4", level="self", recorded="03-02 09:30"))
+    town, operator = somebody("town"), somebody("operator")
+    report_in_turn(house, [(town, step) for step in steps], ident)
+    house.run("03-02 10:30")
+    assert lines_of(operator)[ident]["层级"] == said
+    for asked in ("self", "town", "municipal"):
+        assert (ident in lines_of(operator, f"&level={asked}")) is (asked == level), asked
+
+
+def test_a_new_opinion_is_in_hand_before_the_next_step_has_reckoned_it(somebody, house):
+    register(house, builders.petition("P4", recorded="03-02 09:30"))
+    town = somebody("town")
+    assert {lines_of(town)["P4"][name] for name in ("环节", "状态")} == {"待推算"}
+    assert "P4" in lines_of(town, "&status=open")
+    assert "P4" not in lines_of(town, "&status=closed")
+    assert "P4" not in lines_of(town, "&stage=closed")
+    assert "待推算" in town.get("/petitions").text
+    house.run("03-02 10:30")
+    assert lines_of(town)["P4"]["状态"] == "进行中"
+
+
+def test_a_withdrawn_opinion_is_told_apart_from_one_that_went_all_the_way(somebody, house):
+    town = somebody("town")
+    report_in_turn(house, [(town, {"event": "withdrawn", "note": "误登"})])
+    head = town.get("/petitions/P1").text.partition('id="loop"')[0]
+    assert "已撤回" in head
+    assert "已闭环" not in head
+    house.run("03-02 10:30")
+    for query in ("", "&status=closed", "&stage=closed"):
+        assert {lines_of(town, query)["P1"][name] for name in ("环节", "状态")} == {"已撤回"}, query
+    assert "P1" not in lines_of(town, "&status=open")
+    assert 'badge grey"><i aria-hidden="true">–</i>已撤回' in town.get("/petitions").text
+
+
 def test_the_page_tells_why_the_date_is_what_it_is(somebody):
     text = somebody("town").get("/petitions/P1").text
     assert "自2026-03-02（不计当日）起第3个工作日，为2026-03-05。" in text
@@ -281,22 +363,6 @@ def test_what_is_refused_changes_nothing_and_loses_nothing(somebody, house, data
     assert house.dump() == before
     if "note" in data:
         assert "打好的字" in answer.text
-
-
-def matter_in(page):
-    """Return the open matter that the forms of a page carry."""
-    found = re.search(r'name="matter" value="([^"]+)"', page)
-    assert found is not None
-    return found[1]
-
-
-def report_in_turn(house, steps, ident="P1"):
-    for browser, data in steps:
-        house.clock.instant += timedelta(minutes=1)
-        assert browser.post(f"/petitions/{ident}/events", data).status_code == 303, data
-
-
-TO_HANDLE = ({"event": "assigned", "office": "DT"}, {"event": "accepted"})
 
 
 def test_whoever_comes_second_is_told_the_present_stage_and_keeps_what_was_typed(somebody, browser, house):

@@ -24,7 +24,7 @@ from rules.petitions import CELLS, LEVELS, NEEDED, RESULTS, PetitionDocket, Stag
 from store import audit, facts
 from store.accounts import Role
 from store.views import messages, petitions
-from store.views.petitions import PetitionFilter, PetitionLine
+from store.views.petitions import CLOSED, WITHDRAWN, PetitionFilter, PetitionLine
 from templates.console_texts import rank_in_words, term
 from templates.reasons import reason_of
 from web.pages.exports import Columns, as_file, wanted_format, wanted_part
@@ -88,13 +88,13 @@ def _columns(look: Look) -> Columns[PetitionLine]:
         (t("层级", "Level"), lambda row: term("petition_level", row.level, lang) if row.level else ""),
         (t("代表", "Deputy"), lambda row: row.deputy_name),
         (t("登记时间", "Registered"), lambda row: row.recorded_at),
-        (t("环节", "Stage"), lambda row: term("stage", row.stage or Stage.CLOSED, lang) if row.is_open else ""),
+        (t("环节", "Stage"), lambda row: term("stage", row.stage or row.status, lang) if row.is_open else ""),
         (t("责任方", "Responsible"), lambda row: who(row.responsible, house)),
         (t("期限", "Due"), lambda row: row.due),
-        (t("状态", "Status"), lambda row: term("status", row.status or "closed", lang) if row.is_open else ""),
+        (t("状态", "Status"), lambda row: term("status", row.status, lang) if row.is_open else ""),
         (
             t("督办进度", "Climbed"),
-            lambda row: rank_in_words(row.rank or 0, lang) if row.status is Status.OVERDUE else "",
+            lambda row: rank_in_words(row.rank or 0, lang) if row.status == Status.OVERDUE else "",
         ),
     ]
 
@@ -134,6 +134,12 @@ class Seen:
         """The matter of the present stage."""
         return None if self.docket.stage is Stage.CLOSED else self.docket.open_matter
 
+    @property
+    def ended(self) -> str:
+        """How an opinion has ended of which no stage is open."""
+        last = next(reversed(self.docket.matters.values()), None)
+        return WITHDRAWN if last is not None and last.closed is Status.CANCELLED else CLOSED
+
 
 def one(request: Request) -> Response:
     """Show one opinion."""
@@ -166,6 +172,7 @@ def _show(
         moments=_moments(seen, look.now),
         matters=list(seen.docket.matters.values()),
         found=found,
+        ended=seen.ended,
         reason=reason_of(found.matter.reckoned, look.desk.calendar, look.lang) if found else None,
         tellings=messages.tellings(look.connection, list(seen.docket.matters), MOST_TELLINGS),
         acts=acts_for(look, seen),

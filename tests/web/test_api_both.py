@@ -36,6 +36,15 @@ def test_a_write_is_done_once_and_lists_are_read_to_their_end(house, app):
     assert program.post("/visits", VISIT | {"note": "a\x00b"}).status_code == 409
 
 
+@pytest.mark.parametrize("query", ["level=municipal", "level=town", "status=open", "status=closed", "stage=closed"])
+def test_opinions_are_found_by_how_they_stand(house, app, query):
+    town = Browser(house, app, "town", account="town", office="T1")
+    assert town.post("/petitions/P1/events", {"event": "raised", "level": "municipal"}).status_code == 303
+    house.run("03-02 10:30", sends=False)
+    is_found = "/petitions/P1" in town.get(f"/petitions?{query}").text
+    assert is_found is (query in ("level=municipal", "status=open"))
+
+
 def test_people_come_in_and_tries_are_counted(house, app):
     operator = Browser(house, app, "operator", account="chen")
     assert operator.post("/sign-out").status_code == 303

@@ -418,6 +418,40 @@ def test_an_overdue_opinion_is_acknowledged_by_the_office_above(somebody, house)
     assert "上报暂缓至 2026-03-11" in operator.get("/matters/petition:P1:assign:1").text
 
 
+def offered_in(page):
+    return re.findall(r'name="event" value="([^"]+)"', page)
+
+
+TO_MUNICIPAL = ({"event": "assigned", "office": "DM"}, {"event": "accepted"})
+
+
+@pytest.mark.parametrize(
+    ("steps", "towns", "municipals"),
+    [
+        ([], [], ["assigned", "withdrawn"]),
+        (TO_MUNICIPAL[:1], [], ["accepted", "returned", "handled", "withdrawn"]),
+        (TO_MUNICIPAL, [], ["handled", "extended", "withdrawn"]),
+        ([*TO_MUNICIPAL, {"event": "handled"}], ["verified"], ["verified", "withdrawn"]),
+        (TO_HANDLE[:1], ["accepted", "returned", "handled"], ["accepted", "returned", "handled", "withdrawn"]),
+        (TO_HANDLE, ["handled"], ["handled", "extended", "withdrawn"]),
+    ],
+)
+def test_a_town_does_not_act_for_the_municipal_office(somebody, house, steps, towns, municipals):
+    town, municipal, operator = somebody("town"), somebody("municipal"), somebody("operator")
+    report_in_turn(house, [(town, RAISED), *((operator, step) for step in steps)])
+    house.run("03-02 10:30")
+    assert offered_in(town.get("/petitions/P1").text) == towns
+    assert offered_in(municipal.get("/petitions/P1").text) == municipals
+    before = house.dump()
+    for kind in set(municipals) - set(towns):
+        sent = {"event": kind, "office": "DM", "until": "2026-04-01", "note": "打好的字"}
+        answer = town.post("/petitions/P1/events", sent)
+        assert answer.status_code == 403
+        assert "不由您办理" in answer.text
+        assert "打好的字" in answer.text
+    assert house.dump() == before
+
+
 def test_a_raised_opinion_comes_to_the_municipality(somebody):
     assert somebody("town").post("/petitions/P1/events", {"event": "raised", "level": "municipal"}).status_code == 303
     # The municipal office's own matter is stored with the next step; the facts are shown at once.

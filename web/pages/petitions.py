@@ -39,7 +39,8 @@ STANDINGS: Final = ("open", "overdue", "closed")
 MOST_TELLINGS: Final = 200
 #: what a deputy and the station's staff, who help him, report of a stage that is the deputy's
 BY_DEPUTY: Final = (Kind.HANDLED, Kind.RAISED, Kind.EXTENDED, Kind.VERIFIED, Kind.FED_BACK)
-OF_OFFICES: Final = (Role.OPERATOR, Role.MUNICIPAL, Role.TOWN)
+#: what the office decides at whose level an opinion is, whoever has the stage in hand
+BY_THE_OFFICE: Final = (Kind.ASSIGNED, Kind.RAISED, Kind.EXTENDED, Kind.WITHDRAWN)
 
 
 def routes() -> list[BaseRoute]:
@@ -269,10 +270,27 @@ def acts_for(look: Look, seen: Seen) -> list[PetitionEventKind]:
     admitted = list(seen.docket.admitted())
     if acknowledgers(look, matter):
         admitted.append(Kind.ACKNOWLEDGED)
-    if look.viewer.role in OF_OFFICES:
-        return admitted
+    return [kind for kind in admitted if kind is Kind.ACKNOWLEDGED or _is_for(look, seen, matter, kind)]
+
+
+def _is_for(look: Look, seen: Seen, matter: Matter, kind: PetitionEventKind) -> bool:
+    """Say whether the viewer may report an event of the present stage."""
     is_deputys = matter.responsible.startswith("deputy:")
-    return [kind for kind in admitted if is_deputys and kind in BY_DEPUTY]
+    match look.viewer.role:
+        case Role.OPERATOR | Role.MUNICIPAL:
+            return True
+        case Role.TOWN if seen.docket.level is PetitionLevel.MUNICIPAL:
+            return kind not in BY_THE_OFFICE and (is_deputys or _is_of_town(look, seen, matter))
+        case Role.TOWN:
+            return True
+        case _:
+            return is_deputys and kind in BY_DEPUTY
+
+
+def _is_of_town(look: Look, seen: Seen, matter: Matter) -> bool:
+    """Say whether the opinion's town, or a department under it, is responsible."""
+    responsible = look.house.offices.get(matter.responsible.removeprefix("office:"))
+    return responsible is not None and seen.petition.town in (responsible.id, responsible.parent)
 
 
 def _choices(look: Look, seen: Seen) -> Mapping[str, Sequence[tuple[str, str]]]:
@@ -304,6 +322,8 @@ def report(request: Request) -> Response:
         seen = _seen(look, ident)
         if _is_overtaken(seen, values):
             return _show(look, ident, [Problem("", _what_is_new(look, seen))], values, 409)
+        if values.get("event") in set(seen.docket.admitted()) - set(acts_for(look, seen)):
+            return _show(look, ident, [Problem("", _not_yours(look, values))], values, 403)
         try:
             event = _event(look, seen, values)
             with connection.begin_nested():
@@ -337,6 +357,11 @@ def _what_is_new(look: Look, seen: Seen) -> str:
         f"{ident} 已有新进展：现处于“{stage}”环节，可办：{admitted or '无'}",
         f"{ident} has moved on: it is at the stage {stage}, which admits: {admitted or 'nothing more'}",
     )
+
+
+def _not_yours(look: Look, values: Values) -> str:
+    act = term("event", values["event"], look.lang)
+    return look.t(f"此环节的“{act}”不由您办理", f"{act}: at this stage that is not for you to report")
 
 
 def _event(look: Look, seen: Seen, values: Values) -> PetitionEvent:

@@ -1,24 +1,27 @@
 """What was sent to whom, what became of it, and what would a phone or a mailbox show?
 
 Somebody sees the messages to the people of his offices and seats: a message is for a person, and may tell of more
-than one matter, so the person decides, not the matter. Callers: web/pages/messages.py, web/pages/sandbox.py.
+than one matter, so the person decides, not the matter. What it says of a confidential opinion is left out where that
+is not open to him (R5.10): he sees that it went, to whom and what became of it. Callers: web/pages/messages.py,
+web/pages/sandbox.py.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, false, func, literal, not_, or_, select, true
 
 from rules.facts import OfficeKind
+from rules.matters import MatterKind
 from store.sandbox import COLUMNS as KEPT
 from store.sandbox import Kept
 from store.schema import FACTS, messages, notices, sandbox
 from store.schema_service import attempts
-from store.scoping import Scope
+from store.scoping import Scope, petitions_open_to
 from store.views.paging import Page, Slice, read_page
 
-offices, contacts, seats = FACTS["offices"], FACTS["contacts"], FACTS["seats"]
+offices, contacts, petitions, seats = (FACTS[name] for name in ("offices", "contacts", "petitions", "seats"))
 
 
 def _contacts_of(of: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -46,9 +49,37 @@ def messages_in(scope: Scope) -> ColumnElement[bool]:
     return or_(*granted)
 
 
+# What they say of confidential opinions ------------------------------------------------------
+
+
+def _is_shut(scope: Scope) -> ColumnElement[bool]:
+    """Return: the petition may not be read. Municipal people and deputies are told of what is theirs alone."""
+    is_outside = true() if scope.everything or scope.towns else false()
+    return and_(is_outside, petitions.c.confidential, not_(petitions_open_to(scope)))
+
+
+def _tells_shut(scope: Scope) -> ColumnElement[bool]:
+    """Return: the notice is of a petition that may not be read. Those are few: from them their notices are found."""
+    begins = literal(f"{MatterKind.PETITION}:") + petitions.c.id
+    # By the span of the matter's id, since a matter may be gone and its notice not; ";" comes next after ":".
+    of_it = and_(notices.c.matter >= begins + ":", notices.c.matter < begins + ";")
+    shut = select(notices.c.id).select_from(petitions.join(notices, of_it)).where(_is_shut(scope))
+    return notices.c.id.in_(shut.correlate(None))
+
+
+def _carries_shut(scope: Scope) -> ColumnElement[bool]:
+    carrying = select(notices.c.message).where(notices.c.message.is_not(None), _tells_shut(scope))
+    return messages.c.id.in_(carrying.correlate(None))
+
+
+def _shut_numbers(connection: Connection, scope: Scope) -> list[str]:
+    """Return the numbers of the petitions that may not be read: a digest names what it tells of in its words alone."""
+    return list(connection.execute(select(petitions.c.id).where(_is_shut(scope))).scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class MessageLine:
-    """A message as a list shows it."""
+    """A message as a list shows it; where it is shut its words are left out."""
 
     id: int
     kind: str
@@ -62,9 +93,19 @@ class MessageLine:
     sent_at: datetime | None
     subject: str | None
     body: str | None
+    is_shut: bool
 
 
-COLUMNS: Final = tuple(messages.c[f.name] for f in fields(MessageLine))
+COLUMNS: Final = tuple(messages.c[f.name] for f in fields(MessageLine) if f.name != "is_shut")
+DIGEST: Final = "digest"
+
+
+def _line(row: Any, shut_numbers: list[str]) -> MessageLine:
+    line = MessageLine(*tuple(row))
+    said = f"{line.subject}{line.body}" if line.kind == DIGEST else ""
+    if line.is_shut or any(number in said for number in shut_numbers):
+        return replace(line, subject=None, body=None, is_shut=True)
+    return line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +122,7 @@ class MessageFilter:
 
 def list_messages(connection: Connection, scope: Scope, wanted: MessageFilter, part: Slice) -> Page[MessageLine]:
     """Return messages, the latest first."""
-    query = select(*COLUMNS).where(messages_in(scope)).order_by(messages.c.id.desc())
+    query = _lines(scope).order_by(messages.c.id.desc())
     for column, value in (
         (messages.c.state, wanted.state),
         (messages.c.channel, wanted.channel),
@@ -92,34 +133,44 @@ def list_messages(connection: Connection, scope: Scope, wanted: MessageFilter, p
         if value:
             query = query.where(column == value)
     if wanted.matter:
-        query = query.where(messages.c.id.in_(select(notices.c.message).where(notices.c.matter == wanted.matter)))
-    return read_page(connection, query, part, lambda row: MessageLine(*row))
+        # What is not shown of a confidential opinion cannot be asked for either.
+        asked = and_(notices.c.matter == wanted.matter, not_(_tells_shut(scope)))
+        query = query.where(messages.c.id.in_(select(notices.c.message).where(asked)))
+    shut = _shut_numbers(connection, scope)
+    return read_page(connection, query, part, lambda row: _line(row, shut))
+
+
+def _lines(scope: Scope) -> Select[Any]:
+    return select(*COLUMNS, _carries_shut(scope).label("is_shut")).where(messages_in(scope))
 
 
 def find_message(connection: Connection, scope: Scope, message: int) -> MessageLine | None:
     """Return a message, if it is there and somebody may see it."""
-    row = connection.execute(select(*COLUMNS).where(messages.c.id == message, messages_in(scope))).first()
-    return MessageLine(*row) if row else None
+    row = connection.execute(_lines(scope).where(messages.c.id == message)).first()
+    return _line(row, _shut_numbers(connection, scope)) if row else None
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A notice that a message carries."""
+    """A notice that a message carries; of an opinion that may not be read neither matter, rung nor date is given."""
 
-    matter: str
-    rung: str
-    due: date
+    matter: str | None
+    rung: str | None
+    due: date | None
     rerouted: bool
     state: str
     reason: str | None
 
 
-def items_of(connection: Connection, message: int) -> list[Item]:
+def items_of(connection: Connection, scope: Scope, message: int) -> list[Item]:
     """Return what a message tells of."""
-    query = select(
-        notices.c.matter, notices.c.rung, notices.c.due, notices.c.rerouted, notices.c.state, notices.c.reason
-    )
-    return [Item(*row) for row in connection.execute(query.where(notices.c.message == message).order_by(notices.c.id))]
+    told = (notices.c.matter, notices.c.rung, notices.c.due)
+    is_open = not_(_tells_shut(scope))
+    query = select(*(case((is_open, column)) for column in told), notices.c.rerouted, notices.c.state, notices.c.reason)
+    return [
+        Item(*tuple(row))
+        for row in connection.execute(query.where(notices.c.message == message).order_by(notices.c.id))
+    ]
 
 
 @dataclass(frozen=True, slots=True)

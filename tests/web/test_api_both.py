@@ -45,6 +45,19 @@ def test_opinions_are_found_by_how_they_stand(house, app, query):
     assert is_found is (query in ("level=municipal", "status=open"))
 
 
+def test_messages_are_listed_without_what_is_confidential(house, app):
+    house.run("03-06 10:00")
+    operator = Browser(house, app, "operator", account="operator")
+    lists = [operator.get(f"/messages?format=csv{query}") for query in ("", "&matter=petition:P3:assign:1")]
+    assert [answer.status_code for answer in lists] == [200, 200]
+    assert "（保密）" in lists[0].text
+    assert "P3" not in lists[0].text
+    assert lists[1].text.count("\n") == 1
+    pages = [operator.get(f"/messages/{message.id}") for message in house.messages()]
+    assert {page.status_code for page in pages} == {200}
+    assert not [page for page in pages if "P3" in page.text]
+
+
 def test_people_come_in_and_tries_are_counted(house, app):
     operator = Browser(house, app, "operator", account="chen")
     assert operator.post("/sign-out").status_code == 303

@@ -418,6 +418,14 @@ def test_an_overdue_opinion_is_acknowledged_by_the_office_above(somebody, house)
     assert "上报暂缓至 2026-03-11" in operator.get("/matters/petition:P1:assign:1").text
 
 
+@pytest.mark.parametrize(("ident", "detail"), [("P1", {"event": "withdrawn"}), ("P3", {})])
+def test_the_trail_does_not_tell_which_act_it_was_on_a_confidential_opinion(somebody, house, ident, detail):
+    report_in_turn(house, [(somebody("town"), {"event": "withdrawn"})], ident)
+    with house.engine.begin() as connection:
+        last = audit.latest(connection, 1)[0]
+    assert (last["action"], last["subject"], last["detail"]) == ("petition-event", f"petition:{ident}", detail)
+
+
 def offered_in(page):
     return re.findall(r'name="event" value="([^"]+)"', page)
 

@@ -3,6 +3,7 @@
 A new route with a new sort of id fails here until this walk knows how to ask for it.
 """
 
+import csv
 import io
 import re
 import shutil
@@ -274,6 +275,28 @@ def test_a_confidential_opinion_shows_by_its_number_alone(house, app, role, of):
     for path in ("/petitions/P3/resident", "/petitions/P3/events"):
         assert looker.post(path, {"event": "withdrawn"}).status_code == 404
     assert SECRET in Browser(house, app, "deputy", deputy="DB", account="its-deputy").get("/petitions/P3").text
+
+
+@pytest.mark.parametrize(
+    ("role", "of", "reads"),
+    [("operator", {}, False), ("town", {"office": "T2"}, False), ("municipal", {}, True)],
+)
+def test_what_a_message_says_of_a_confidential_opinion_is_left_out(house, app, role, of, reads):
+    """R5.10: to whom it went and what became of it is for whoever must bring what failed; its words are not."""
+    house.run("03-10 10:00")
+    looker = Browser(house, app, role, account="looker", **of)
+    rows = {row["编号"]: row for row in csv.DictReader(io.StringIO(looker.get("/messages?format=csv").text[1:]))}
+    carrying = set(ids_of(house, "petition:P3:")["message"]) & set(rows)
+    assert carrying
+    assert all(row["收件人"] and row["渠道"] and row["状态"] for row in rows.values())
+    assert {kind for row in rows.values() if "P3" in row["主题"] + row["正文"] for kind in [row["种类"]]} == (
+        {"督办提醒", "督办简报"} if reads else set()
+    )
+    assert ("P3" in looker.get("/messages").text) is reads
+    for ident in carrying:
+        assert ("petition:P3:" in looker.get(f"/messages/{ident}").text) is reads
+    asked = looker.get("/messages?format=csv&matter=petition:P3:assign:2").text
+    assert (asked.count("\n") > 1) is reads, "what is not shown cannot be asked for either"
 
 
 @pytest.mark.parametrize(("role", "of"), [("operator", {}), ("municipal", {}), ("town", {"office": "T2"})])

@@ -87,7 +87,7 @@ def _columns(look: Look) -> Columns[MessageLine]:
         (t("尝试次数", "Attempts"), lambda row: row.attempts),
         (t("发出时间", "Sent"), lambda row: row.sent_at),
         (t("主题", "Subject"), lambda row: row.subject),
-        (t("正文", "Text"), lambda row: row.body),
+        (t("正文", "Text"), lambda row: t("（保密）", "(confidential)") if row.is_shut else row.body),
     ]
 
 
@@ -100,7 +100,7 @@ def one(request: Request) -> Response:
         return look.page(
             "message.html.j2",
             message=message,
-            items=messages.items_of(look.connection, message.id),
+            items=messages.items_of(look.connection, look.scope, message.id),
             tries=messages.tries_of(look.connection, message.id),
             may_retry=look.viewer.role is Role.OPERATOR and message.state in AGAIN,
         )

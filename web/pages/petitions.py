@@ -331,13 +331,12 @@ def report(request: Request) -> Response:
         except Wrong as wrong:
             return _show(look, ident, wrong.problems, values, 422)
         except Refused as refused:
-            return _show(
-                look, ident, faults_as_problems(refused, look.lang, {"event": "", "petition": ""}), values, 409
-            )
+            return _show(look, ident, faults_as_problems(refused, look.lang, {"event": "", "petition": ""}), values, 409)
+        # Operators read the trail, and may not know at which stage a confidential one is (R5.10).
+        detail = {} if seen.petition.confidential else {"event": str(event.event)}
         audit.append(
-            connection, at=look.now, actor=viewer.actor, action="petition-event", subject=f"petition:{ident}",
-            event=str(event.event),
-        )  # fmt: skip
+            connection, at=look.now, actor=viewer.actor, action="petition-event", subject=f"petition:{ident}", **detail
+        )
     done = look.t(f"已记录：{term('event', event.event, 'zh')}", f"Recorded: {term('event', event.event, 'en')}")
     return redirect(f"/petitions/{quote(ident, safe='')}", Flash("done", done))
 

@@ -1,10 +1,11 @@
 """Who watches the watcher, and what does he see?"""
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
@@ -163,14 +164,26 @@ def test_a_database_that_takes_no_writes_shows(postgres_engine):
     house = Installation(postgres_engine, start=NOW.date())
     client = TestClient(make_app(house.services, house.desks), base_url=BASE)
     assert READ_ONLY not in client.get("/readyz").json().values()
-    name = postgres_engine.url.database
-    with postgres_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
-    postgres_engine.dispose()
-    answer = client.get("/readyz")
+    with set_to_read_only(postgres_engine):
+        answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["database"] == READ_ONLY
     assert answer.json()["reasons"][0].startswith("the database takes no writes")
+
+
+@contextmanager
+def set_to_read_only(engine):
+    """Have all connections that begin meanwhile be of a database that takes no writes."""
+    setting = f'ALTER DATABASE "{engine.url.database}" {{}} default_transaction_read_only'
+    other = create_engine(engine.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with other.connect() as connection:
+        connection.execute(text(f"{setting.format('SET')} = on"))
+        engine.dispose()
+        try:
+            yield
+        finally:
+            connection.execute(text(setting.format("RESET")))
+            engine.dispose()
 
 
 def test_what_the_database_could_not_do_is_answered_in_a_line(house, app, monkeypatch):

@@ -331,7 +331,9 @@ def report(request: Request) -> Response:
         except Wrong as wrong:
             return _show(look, ident, wrong.problems, values, 422)
         except Refused as refused:
-            return _show(look, ident, faults_as_problems(refused, look.lang, {"event": "", "petition": ""}), values, 409)
+            return _show(
+                look, ident, faults_as_problems(refused, look.lang, {"event": "", "petition": ""}), values, 409
+            )
         # Operators read the trail, and may not know at which stage a confidential one is (R5.10).
         detail = {} if seen.petition.confidential else {"event": str(event.event)}
         audit.append(

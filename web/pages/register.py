@@ -392,7 +392,8 @@ def _opinion(look: Look, read: Reader, member: Member | None, towns: Sequence[st
 
 def _register(look: Look, opinion: Petition) -> None:
     register_petition(look.connection, opinion, calendar=look.desk.calendar, policy=look.desk.policy)
-    _note(look, "petition", f"petition:{opinion.id}", town=opinion.town)
+    # Operators read the trail, and may know no more of a confidential one than its number (R5.10).
+    _note(look, "petition", f"petition:{opinion.id}", **({} if opinion.confidential else {"town": opinion.town}))
 
 
 def _note(look: Look, action: str, subject: str, **detail: str) -> None:

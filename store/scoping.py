@@ -62,19 +62,19 @@ def _has_climbed(of: FromClause) -> Condition:
     return exists().where(rungs.c.matter == of.c.id, rungs.c.rung.startswith("climb-"))
 
 
-def _has_step(condition: Condition) -> Condition:
+def has_step(condition: Condition) -> Condition:
     """Return: one of the petition's matters is so."""
     return exists().where(steps.c.kind == MatterKind.PETITION, steps.c.subject == petitions.c.id, condition)
 
 
-def _petition_is_municipal() -> Condition:
+def petition_is_municipal() -> Condition:
     """Return: the petition is, or was raised, at level municipal; a level never falls."""
     municipal = select("office:" + offices.c.id).where(offices.c.kind == OfficeKind.MUNICIPAL)
-    return or_(petitions.c.level == PetitionLevel.MUNICIPAL, _has_step(steps.c.responsible.in_(municipal)))
+    return or_(petitions.c.level == PetitionLevel.MUNICIPAL, has_step(steps.c.responsible.in_(municipal)))
 
 
 def _petition_has_climbed() -> Condition:
-    return or_(_petition_is_municipal(), _has_step(_has_climbed(steps)))
+    return or_(petition_is_municipal(), has_step(_has_climbed(steps)))
 
 
 # Each table --------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def petitions_open_to(scope: Scope) -> Condition:
     if scope.climbed_only:
         granted.append(true())
     if scope.towns:
-        granted.append(and_(petitions.c.town.in_(scope.towns), not_(_petition_is_municipal())))
+        granted.append(and_(petitions.c.town.in_(scope.towns), not_(petition_is_municipal())))
     return and_(petitions_in(scope), or_(*granted))
 
 

@@ -17,7 +17,7 @@ from rules.facts import PetitionEventKind, PetitionLevel, local_day
 from rules.matters import MatterKind, Status
 from rules.petitions import Stage
 from store.schema import FACTS, matters
-from store.scoping import Scope, _has_step, _petition_is_municipal, petitions_in, petitions_open_to, steps
+from store.scoping import Scope, has_step, petition_is_municipal, petitions_in, petitions_open_to, steps
 from store.views.matters import live, rank_of, standing, status_on
 from store.views.paging import Page, Slice, like, read_page
 
@@ -74,7 +74,7 @@ def _ended(now: datetime) -> ColumnElement[str]:
 
 def _is_reckoned() -> ColumnElement[bool]:
     """Return: the opinion has matters."""
-    return _has_step(true())
+    return has_step(true())
 
 
 def _is_closed() -> ColumnElement[bool]:
@@ -83,9 +83,9 @@ def _is_closed() -> ColumnElement[bool]:
 
 def _level() -> ColumnElement[str]:
     """Return the present level. What was the deputy's own at first has been raised if it came to be assigned (R4.2)."""
-    is_own = and_(petitions.c.level == PetitionLevel.SELF, not_(_has_step(steps.c.stage == Stage.ASSIGN)))
+    is_own = and_(petitions.c.level == PetitionLevel.SELF, not_(has_step(steps.c.stage == Stage.ASSIGN)))
     own, town, municipal = (level.value for level in PetitionLevel)
-    return case((_petition_is_municipal(), municipal), (is_own, own), else_=town)
+    return case((petition_is_municipal(), municipal), (is_own, own), else_=town)
 
 
 def _title(scope: Scope) -> Any:

@@ -60,6 +60,7 @@ def test_an_opinion_from_the_register_to_the_residents_answer(  # noqa: PLR0915 
     sign_in("zhen")
     page.goto("/register/reception?deputy=DA")
     page.locator("label.choice", has_text="机构V1").click()
+    page.fill("#date", "2026-03-01")  # on the 2nd his visit to this place is on record
     page.fill("#voters", "3")
     page.fill("#title", "村口路灯不亮")
     page.fill("#number", "GH2026-0100")

@@ -28,7 +28,7 @@ from rules.workdays import ONE_DAY, add_months
 from store import digests, facts, findings, installation, notices, outbox, projection
 from store.outbox import New
 from store.reports import report_on
-from store.scoping import seen_by_municipality
+from store.scoping import Scope, seen_by_municipality, shut_to
 from templates.digest_sheets import digest_workbook
 from templates.gaps import gap_in_words
 from templates.reports import view_of
@@ -132,10 +132,12 @@ class _Press:
     def _named(self, digest: Digest, overdue: list[Matter]) -> list[Matter]:
         """Return what stands there singly: to the municipality what has climbed, as on its pages, the rest as counts.
 
-        A deputy's town is to have its days before the offices above it read his name.
+        A deputy's town is to have its days before the offices above it read his name. A confidential opinion that was
+        raised past its town is none of the town's to read any more (R5.10).
         """
         if digest.town is not None:
-            return overdue
+            shut = shut_to(self.connection, Scope(towns=frozenset({digest.town})))
+            return [matter for matter in overdue if matter.id not in shut]
         return [matter for matter in overdue if matter.id in self._risen]
 
     @cached_property

@@ -206,6 +206,12 @@ def matters_open_to(scope: Scope) -> Condition:
     return and_(matters_in(scope), not_(is_shut))
 
 
+def shut_to(connection: Connection, scope: Scope) -> set[str]:
+    """Return the ids of what is not closed and counted for somebody, and may not be named to him (R5.10)."""
+    query = select(matters.c.id).where(matters.c.closed.is_(None), matters_in(scope), not_(matters_open_to(scope)))
+    return set(connection.execute(query).scalars())
+
+
 def seen_by_municipality(connection: Connection) -> set[str]:
     """Return the ids of what is not closed and has come to the municipality, so that it may be named there."""
     return set(connection.execute(_seen_by_municipality()).scalars())

@@ -28,6 +28,7 @@ from rules.notices import Notice, Verdict
 from rules.offices import Person
 from store import facts, gateways, installation, migrating, outbox, vitals
 from store.ahead import CURSOR
+from store.engine import reading
 
 #: a clock that stands further behind what is done has jumped back
 BACK: Final = timedelta(minutes=2)
@@ -59,7 +60,7 @@ def examine() -> list[Symptom]:
     services = open_services(sends=True)
     found = [_well("config", f"clock {'drill' if services.settings.clock else 'machine'}, policy as configured")]
     require_database(services)
-    with services.engine.begin() as connection:
+    with reading(services.engine) as connection:  # one snapshot: facts come in meanwhile
         found += _with_database(connection, services)
     return found
 

@@ -23,6 +23,7 @@ from rules.notices import next_attention
 from rules.policy import Policy
 from store import findings, installation, migrating, notices, outbox, projection
 from store.ahead import CURSOR
+from store.engine import reading
 from store.notices import Told
 from store.projection import Listed
 
@@ -30,11 +31,14 @@ FINDINGS = 10  #: the latest that `status` shows
 
 
 @contextmanager
-def looking() -> Iterator[tuple[Connection, Desks, Services]]:
-    """Open the services and one transaction on a database that is there and up to date."""
+def looking(*, writes: bool = True) -> Iterator[tuple[Connection, Desks, Services]]:
+    """Open the services and one transaction on a database that is there and up to date.
+
+    Without `writes` it sees one snapshot: what is compared may change meanwhile.
+    """
     services = open_services()
     require_database(services)
-    with services.engine.begin() as connection:
+    with services.engine.begin() if writes else reading(services.engine) as connection:
         migrating.require(connection)
         as_in_database(connection, services)
         yield connection, Desks(services), services

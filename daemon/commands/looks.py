@@ -26,7 +26,7 @@ def explain(matter: str, at: datetime | None, as_json: bool) -> None:  # noqa: F
     from daemon.explaining import explain as explain_matter
     from daemon.looking import looking
 
-    with looking() as (connection, desks, services):
+    with looking(writes=False) as (connection, desks, services):
         found = explain_matter(connection, desks, matter, at or services.clock.now())
         say(as_lines(found), as_facts(found), as_json=as_json)
 
@@ -37,7 +37,7 @@ def status(as_json: bool) -> None:  # noqa: FBT001
     """Tell what is open, due, overdue, sent, failed, and what needs a look."""
     from daemon.looking import looking, status_facts, status_lines
 
-    with looking() as (connection, desks, services):
+    with looking(writes=False) as (connection, desks, services):
         facts = status_facts(connection, desks, services)
     say(status_lines(facts), facts, as_json=as_json)
 
@@ -63,7 +63,7 @@ def notices(
     from daemon.looking import looking, notice_facts, notice_line
     from store.notices import list_notices
 
-    with looking() as (connection, _, _):
+    with looking(writes=False) as (connection, _, _):
         told = list_notices(
             connection,
             matter=matter,
@@ -111,7 +111,7 @@ def matters(  # noqa: PLR0913, PLR0917
 
     if only_check and not rebuild:
         fail("--check goes with --rebuild", BAD_INPUT)
-    with looking() as (connection, desks, services):
+    with looking(writes=rebuild and not only_check) as (connection, desks, services):
         if rebuild:
             with seldom_collecting():
                 count = _tell_differences(rebuild_matters(connection, desks, write=not only_check), as_json=as_json)

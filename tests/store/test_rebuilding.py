@@ -9,6 +9,7 @@ from actors.steps import CURSOR
 from daemon import helpers, rebuilding
 from daemon.rebuilding import rebuild_matters
 from store import installation, projection
+from store.engine import reading
 from tests.actors.installations import Installation
 from tests.rules.builders import at, day, event, milestone, petition, progress, project, record, seat, visit
 
@@ -50,6 +51,23 @@ def matters(duban):
 
 def test_the_matters_of_every_kind_are_as_in_a_fresh_reckoning(duban):
     assert {ident.partition(":")[0] for ident in matters(duban)} == {"visit", "petition", "milestone", "inspection"}
+    assert rebuild(duban) == []
+
+
+def test_what_is_reckoned_while_it_is_compared_is_no_difference(postgres_engine, monkeypatch):
+    duban = installed(postgres_engine)
+
+    def cursor(connection, desk):
+        found = as_it_is(connection, desk)
+        duban.keep(record(petition_events=(event("04-01 10:01", "accepted"),)))
+        duban.run("04-01 10:02")
+        return found
+
+    as_it_is = rebuilding.cursor
+    monkeypatch.setattr(rebuilding, "cursor", cursor)
+    with reading(postgres_engine) as connection:
+        assert list(rebuild_matters(connection, duban.desks, write=False)) == []
+    monkeypatch.undo()
     assert rebuild(duban) == []
 
 

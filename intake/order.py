@@ -31,7 +31,7 @@ from rules.facts import (
     local_day,
 )
 from rules.petitions import PetitionDocket
-from rules.projects import ProjectDocket
+from rules.projects import ProjectDocket, disordered
 from rules.refusals import Refusal
 
 #: what of a petition or project decides which events it admits
@@ -203,22 +203,19 @@ class Order:
         self, steps: Sequence[Step], verdicts: Sequence[Verdict], milestones: Sequence[Milestone]
     ) -> None:
         """Warn of each replan after which the planned days are out of order (R4b.2)."""
-        planned = {m.seq: m for m in milestones}
-        order = sorted(planned)
+        planned = {m.seq: m.planned for m in milestones}
         for step, verdict in zip(steps, verdicts, strict=True):
             event = step.event
             if not isinstance(event, ProjectEvent) or event.event is not ProjectEventKind.REPLAN or verdict:
                 continue
             if event.seq is None or event.day is None:
                 continue
-            planned[event.seq] = Milestone(
-                project=event.project, seq=event.seq, stage=planned[event.seq].stage, planned=event.day
-            )
-            i = order.index(event.seq)
-            for before, after in zip(order[max(i - 1, 0) : i + 1], order[max(i, 1) : i + 2], strict=False):
-                if step.draft is not None and planned[after].planned < planned[before].planned:
-                    problem = f"puts the plan out of order: milestone {after} {out_of_plan(planned[before])}"
-                    self.warnings.append(self.where.fault(step.draft.number, "date", event.day, problem))
+            planned[event.seq] = event.day
+            if step.draft is None:
+                continue
+            for before, after in disordered(planned, event.seq):
+                problem = f"puts the plan out of order: milestone {after} {out_of_plan(before, planned[before])}"
+                self.warnings.append(self.where.fault(step.draft.number, "date", event.day, problem))
 
 
 def _hangs(event: Event, refusal: Refusal) -> bool:

@@ -6,6 +6,7 @@ examining.py.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from itertools import pairwise
 from typing import Final
 
@@ -80,9 +81,11 @@ class Plans:
             for before, milestone in pairwise(plan):
                 draft = self.drafts.get((project, milestone.seq))
                 if draft is not None and milestone.planned < before.planned:
-                    yield where.fault(draft.number, "planned", milestone.planned, out_of_plan(before))
+                    yield where.fault(
+                        draft.number, "planned", milestone.planned, out_of_plan(before.seq, before.planned)
+                    )
 
 
-def out_of_plan(before: Milestone) -> str:
-    """Say what a planned day is before."""
-    return f"is before {before.planned}, planned for milestone {before.seq}"
+def out_of_plan(before: int, planned: date) -> str:
+    """Say what a planned day is before: that of the milestone `before`."""
+    return f"is before {planned}, planned for milestone {before}"

@@ -3,9 +3,10 @@
 Policy: config/policy.toml [project]. Rules: R4b. Callers: replay/, actors/, intake's checks, the commands.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Final
 
 from rules.derivations import Measure, Reckoning, due_date
@@ -30,6 +31,15 @@ def wrong_milestones(milestones: Sequence[Milestone]) -> list[tuple[Milestone, R
             expected = f"a stage not before {earlier[-1].stage}, which milestone {earlier[-1].seq} has"
             found.append((milestone, Refusal("stage", stage, expected)))
     return found
+
+
+def disordered(planned: Mapping[int, date], moved: int) -> list[tuple[int, int]]:
+    """Return the milestones next to each other, `moved` one of them, whose planned days are not in their order (R4b.2).
+
+    >>> disordered({10: date(2026, 3, 1), 20: date(2026, 7, 15), 40: date(2026, 6, 30)}, moved=20)
+    [(20, 40)]
+    """
+    return [(a, b) for a, b in pairwise(sorted(planned)) if moved in (a, b) and planned[b] < planned[a]]
 
 
 class ProjectDocket(Docket):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from typing import Final
 from urllib.parse import quote
 
@@ -16,7 +15,7 @@ from intake.explaining import case_of
 from intake.faults import Refused
 from rules.facts import Milestone, Project, ProjectEvent, ProjectEventKind
 from rules.matters import Matter, MatterKind, Status, Subject, SubjectKind
-from rules.projects import ProjectDocket
+from rules.projects import ProjectDocket, disordered
 from store import audit, facts
 from store.accounts import Role
 from store.views import projects
@@ -193,9 +192,7 @@ def _disorder(look: Look, docket: ProjectDocket, event: ProjectEvent) -> str:
     """Return a warning if a replan has put the planned days out of the order of the milestones (R4b.2)."""
     if event.event is not Kind.REPLAN or event.seq is None or event.day is None:
         return ""
-    planned = docket.planned | {event.seq: event.day}
-    order = sorted(planned)
-    found = [(a, b) for a, b in pairwise(order) if event.seq in (a, b) and planned[b] < planned[a]]
+    found = disordered(docket.planned | {event.seq: event.day}, event.seq)
     said = [look.t(f"节点{b}的计划日期早于节点{a}", f"milestone {b} is planned before milestone {a}") for a, b in found]
     return f"{look.t('。请核对：', '. Look again: ')}{'; '.join(said)}" if said else ""
 

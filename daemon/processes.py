@@ -6,6 +6,7 @@ apart, with a broker on Redis between them. Callers: daemon/commands, daemon/up.
 
 import signal
 import threading
+from _thread import start_new_thread
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -198,6 +199,13 @@ def _look_after(services: Services, stopping: threading.Event) -> None:
 def stop_on_signals() -> threading.Event:
     """Return an event that Ctrl-C and SIGTERM set, however often they come."""
     stopping = threading.Event()
+
+    def stop(*_: object) -> None:
+        # A signal comes between any two instructions, also while this thread is inside the event, or setting it for the
+        # signal before: it would wait for its own lock for ever. Another thread waits for it a moment.
+        if not stopping.is_set():
+            start_new_thread(stopping.set, ())
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, stop)
     return stopping

@@ -33,6 +33,18 @@ def hold(connection: Connection, key: str) -> None:
     connection.execute(_HOLD, {"key": key})
 
 
+_FIRM: Final = _VALUE.with_for_update(read=True)
+
+
+def get_firm(connection: Connection, key: str) -> str | None:
+    """Return a value that stays until the transaction ends; whoever is changing it is waited for.
+
+    Others may do so at once. One that is not there may come at any time.
+    """
+    found: str | None = connection.execute(_FIRM, {"key": key}).scalar()
+    return found
+
+
 def put(connection: Connection, key: str, value: str) -> None:
     """Remember a value."""
     upsert(connection, installation, [{"key": key, "value": value}])

@@ -65,7 +65,7 @@ NAMES: Final = tuple(f.name for f in fields(New))
 
 def put_all(connection: Connection, new: Sequence[New]) -> list[int]:
     """Put messages into the outbox, and return their ids in the same order."""
-    reason = held_because(connection)
+    reason = _held_for_now(connection)
     fixed = {"state": State.HELD.value if reason else State.DUE.value, "reason": reason, "attempts": 0}
     ids = _new_ids(connection, len(new))
     rows = [
@@ -74,6 +74,15 @@ def put_all(connection: Connection, new: Sequence[New]) -> list[int]:
     ]
     insert_lot(connection, messages, rows)
     return ids
+
+
+def _held_for_now(connection: Connection) -> str | None:
+    """Return why new messages must wait for a release, or None if they need not.
+
+    A release lets go what it finds. One that commits before us does not find ours, which would wait for ever: so it is
+    waited for, or waits for us. A hold need not wait: while it lasts, nothing is claimed whatever its state.
+    """
+    return (installation.get_firm(connection, HELD) or None) if held_because(connection) else None
 
 
 _LAST_ID: Final = select(func.coalesce(func.max(messages.c.id), 0))

@@ -3,6 +3,7 @@
 Callers: tests/campaign/test_campaign.py, tests/campaign/mutants.py, `python -m tests.campaign`.
 """
 
+import csv
 import json
 import time
 from collections import Counter
@@ -31,9 +32,11 @@ STAYS_S: Final = 3.0  #: and so long nothing more may come
 #: exit status of a process that finds its database or broker gone when it starts: it is started anew
 OUT_OF_REACH: Final = 3
 SPARE_S: Final = 60.0
+#: what tells how far a notice came
+KEPT: Final = ("installation", "petitions", "petition_events", "stale", "subjects", "matters", "notices", "messages")
 #: asked of duban's tables only to know when to stop waiting, and how long a claim lasts
 UNSETTLED: Final = text(
-    "SELECT (SELECT count(*) FROM messages WHERE state IN ('due', 'sending', 'unknown')) + (SELECT count(*) FROM stale)"
+    "SELECT (SELECT count(*) FROM messages WHERE state IN ('due', 'sending', 'unknown', 'held')) + (SELECT count(*) FROM stale)"
     " + (SELECT count(*) FROM subjects WHERE next_reckon_at <= clock_timestamp())"
     " + (SELECT count(*) FROM notices WHERE state = 'waiting' AND leaves_at <= clock_timestamp())"
     " + (SELECT count(*) FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL)"
@@ -157,9 +160,24 @@ class _Campaign:
         try:
             with self._writer.working(self._plan.per_s):
                 wrong = self._suffer(troubles(self._stage, self._chaos)) or self._settle()
+            outcome = self._outcome(wrong or judge(self._case()), is_cut=wrong is not None)
+            if outcome.wrongs:
+                self._keep_tables()
         finally:
             self._engine.dispose()
-        return self._outcome(wrong or judge(self._case()), is_cut=wrong is not None)
+        return outcome
+
+    def _keep_tables(self) -> None:
+        """Lay duban's own tables beside the ledgers, for whoever looks why: the database ends with the stage."""
+        folder = self._stage.folder / "tables"
+        folder.mkdir()
+        with self._engine.connect() as connection:
+            for table in KEPT:
+                with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
+                    found = connection.execute(text(f"SELECT * FROM {table} ORDER BY 1"))
+                    writer = csv.writer(file)
+                    writer.writerow(found.keys())
+                    writer.writerows(found)
 
     def _suffer(self, troubles: Iterator[None]) -> Verdict | None:
         for _ in troubles:

@@ -207,6 +207,48 @@ def test_hold_stops_what_is_due_and_what_comes_and_release_lets_it_go(connection
     assert [m.id for m in claim(connection)] == [first, coming], "each at its own time"
 
 
+@pytest.mark.parametrize("release_is_first", [False, True])
+def test_no_message_stays_behind_that_comes_while_sending_is_released(postgres_engine, release_is_first):
+    with postgres_engine.begin() as connection:
+        outbox.hold(connection, "an alarm", NOW)
+    ours, others = (
+        (lambda c: outbox.release(c, NOW), lambda c: outbox.put(c, new()))
+        if release_is_first
+        else (lambda c: outbox.put(c, new()), lambda c: outbox.release(c, NOW))
+    )
+
+    def run() -> None:
+        with postgres_engine.begin() as connection:
+            others(connection)
+
+    other = threading.Thread(target=run)
+    with postgres_engine.begin() as connection:
+        ours(connection)
+        other.start()
+        other.join(0.3)
+        assert other.is_alive(), "it waits for the one that began"
+    other.join()
+    with postgres_engine.connect() as connection:
+        assert connection.execute(select(messages.c.state)).scalars().all() == ["due"]
+
+
+def test_a_hold_waits_for_nobody_who_puts_messages_in(postgres_engine):
+    def hold() -> None:
+        with postgres_engine.begin() as connection:
+            outbox.hold(connection, "an alarm", NOW)
+
+    with postgres_engine.begin() as connection:
+        outbox.release(connection, NOW)
+    other = threading.Thread(target=hold)
+    with postgres_engine.begin() as connection:
+        outbox.put(connection, new())
+        other.start()
+        other.join(10)
+        assert not other.is_alive()
+    with postgres_engine.begin() as connection:
+        assert claim(connection) == []
+
+
 def test_a_hold_keeps_the_reason_of_the_first(connection):
     assert outbox.hold(connection, "the clock went back", NOW)
     assert not outbox.hold(connection, "an operator", NOW)

@@ -36,7 +36,8 @@ SPARE_S: Final = 60.0
 KEPT: Final = ("installation", "petitions", "petition_events", "stale", "subjects", "matters", "notices", "messages")
 #: asked of duban's tables only to know when to stop waiting, and how long a claim lasts
 UNSETTLED: Final = text(
-    "SELECT (SELECT count(*) FROM messages WHERE state IN ('due', 'sending', 'unknown', 'held')) + (SELECT count(*) FROM stale)"
+    "SELECT (SELECT count(*) FROM messages WHERE state IN ('due', 'sending', 'unknown', 'held'))"
+    " + (SELECT count(*) FROM stale)"
     " + (SELECT count(*) FROM subjects WHERE next_reckon_at <= clock_timestamp())"
     " + (SELECT count(*) FROM notices WHERE state = 'waiting' AND leaves_at <= clock_timestamp())"
     " + (SELECT count(*) FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL)"

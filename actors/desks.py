@@ -17,7 +17,7 @@ from rules.facts import local_day
 from rules.offices import House
 from rules.policy import Policy
 from store import facts, installation, policies
-from store.ahead import HOUSE, Ahead
+from store.ahead import HOUSE, Ahead, note_changed_house
 
 START_ON: Final = "start_on"
 
@@ -42,6 +42,7 @@ def note_start(connection: Connection, services: Services) -> None:
     """Note that the clock runs from today on, if it never ran before."""
     if installation.get(connection, START_ON) is None:
         installation.put(connection, START_ON, start_on(connection, services).isoformat())
+        note_changed_house(connection)  # who had to take today for the first day reads it anew
 
 
 class _Known(NamedTuple):
@@ -94,19 +95,19 @@ class Desks:
         return Desk(House(()), self._services.calendar, policy, start_on(connection, self._services))
 
     def note_terms(self, connection: Connection, desk: Desk) -> None:
-        """Have everything reckoned anew if calendar or policy are not those that matters were reckoned with."""
+        """Have everything reckoned anew if calendar or policy are not those that matters were reckoned with.
+
+        Until `know_terms`, once that is committed, it is asked again: what is rolled back is not noted.
+        """
         if desk.policy is not self._noted:
             notice_change(connection, desk.calendar, desk.policy)
-            self._noted = desk.policy
+
+    def know_terms(self, noted: Policy) -> None:
+        """Ask no more whether calendar and policy have changed, until the policy is another than this."""
+        self._noted = noted
 
 
 def policy_in_force(connection: Connection, configured: Policy, day: date) -> Policy:
     """Return the policy of a day: the configured one, with what has been adopted laid over it."""
     adopted = policies.in_force(connection, day)
     return with_changes(configured, adopted.changes) if adopted else configured
-
-
-def note_changed_house(connection: Connection) -> None:
-    """Have every process read the organisation anew."""
-    mark = int(installation.get(connection, HOUSE) or "0")
-    installation.put(connection, HOUSE, str(mark + 1))

@@ -15,13 +15,14 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from actors.desks import Desks, note_changed_house
+from actors.desks import Desks
 from rules.dockets import Desk
 from rules.dossiers import Dossier, Reckoned, reckon
 from rules.facts import local_day, midnight
 from rules.matters import Matter, Subject, SubjectKind, subject_of
 from rules.notices import Notice, event_notices, leaves_at, next_attention, once
 from store import facts, findings, notices, projection
+from store.ahead import note_changed_house
 from store.dossiers import read_dossiers
 from store.lots import Writer, Written
 from store.projection import SubjectRow

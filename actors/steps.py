@@ -107,6 +107,7 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
             return None
         tell_step(connection, plan.at)
         desks.note_terms(connection, desk)
+        noted = desk.policy
         reckoned, desk = reckon_changes(connection, desks, desk, plan.at, since)
         digests = make_digests(connection, desk, plan.at, services.settings) if plan.makes_digests else []
         if plan.makes_digests:
@@ -114,6 +115,7 @@ def take_step(services: Services, desks: Desks, plan: Plan) -> Done | None:
         envelopes = Envelopes(connection, desk, plan.at)
         let_go(connection, desk, plan.at, envelopes, is_round=plan.holds_round)
         decided = _hold_round(connection, desk, plan, envelopes)
+    desks.know_terms(noted)
     log.info("step", at=plan.at.isoformat(), reckoned=reckoned, digests=len(digests), notices=decided)
     return Done(reckoned, len(digests), decided, len(digests) + len(envelopes))
 

@@ -13,8 +13,8 @@ from config.policies import full_key, with_changes
 from rules.facts import local_day
 from rules.policy import Policy
 from rules.workdays import ONE_DAY
-from store import audit, installation, policies
-from store.ahead import HOUSE
+from store import audit, policies
+from store.ahead import note_changed_house
 
 LONGEST_REASON = 500
 #: what says when in a day something happens
@@ -38,8 +38,7 @@ def adopt_changes(
     together = {**(before.changes if before else {}), **changes}
     with_changes(configured, together)
     policies.adopt(connection, begins=begins, changes=together, reason=reason.strip(), actor=actor, at=at)
-    mark = int(installation.get(connection, HOUSE) or "0")
-    installation.put(connection, HOUSE, str(mark + 1))
+    note_changed_house(connection)
     audit.append(
         connection,
         at=at,

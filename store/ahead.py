@@ -1,20 +1,23 @@
 """How far has the clock come, and what waits for it? One question, since it is asked at each look.
 
-Callers: actors/steps.py, daemon/clockwork.py.
+Callers: actors/, daemon/clockwork.py, intake/adopting.py.
 """
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, exists, func, select
 
+from store import installation as remembered
 from store.many import word
 from store.outbox import HELD
 from store.schema import installation, notices, stale, subjects
 
 CURSOR: Final = "cursor"  #: key of the instant up to which all is done
-HOUSE: Final = "house"  #: key of what counts up whenever the organisation or the policy changes
+HOUSE: Final = "house"  #: key of what is another whenever the organisation or the policy changes
+HOUSE_BITS: Final = 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Ahead:
     leaves_at: datetime | None  #: when a notice that waits is to leave
     is_stale: bool  #: whether a changed fact is marked
     held: str | None  #: why all sending is held; None or empty: it is not
-    house: str | None  #: counts up whenever the organisation or the policy changes
+    house: str | None  #: another whenever the organisation or the policy changes
 
 
 _CURSOR, _HELD, _HOUSE = (
@@ -47,3 +50,12 @@ _AHEAD: Final = select(
 def look_ahead(connection: Connection) -> Ahead:
     """Return what waits for the clock: looks at indexes alone."""
     return Ahead(*connection.execute(_AHEAD).one())
+
+
+def note_changed_house(connection: Connection) -> None:
+    """Have every process read organisation and policy anew, once this is committed.
+
+    By a number that was never there: counted up, that of a transaction which is rolled back would come again, as would
+    that of two at once, and whoever read on the first would take the second for known.
+    """
+    remembered.put(connection, HOUSE, str(secrets.randbits(HOUSE_BITS)))

@@ -16,16 +16,16 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, exists, func, insert, select, text, true
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, insert, select, true
 from sqlalchemy.exc import DataError
 
 from store import installation
+from store.locks import Lock, alone
 from store.schema import audit
 from store.schema_service import accounts
 
 KEY: Final = "duban_audit_key"  #: execution option of an engine whose entries are sealed: what finds the key
 HEAD: Final = "audit_head"  #: the last sealed entry, as a checkpoint
-APPENDING: Final = 8632  #: lock that one transaction holds from its first entry to its end
 BATCH: Final = 2000
 ACCOUNT_ADDED: Final = "account-added"
 START: Final = "start"  #: what stands before the first entry
@@ -73,7 +73,7 @@ def append(connection: Connection, *, at: datetime, actor: str, action: str, sub
 
     Entries queue: whoever adds one holds up the others until the transaction ends, so it comes last in it.
     """
-    _queue(connection)
+    alone(connection, Lock.APPENDING)
     head = last_checkpoint(connection)
     # Where the end was cut off, the entry leaves a gap that shows.
     last = max(connection.execute(_LAST).scalar() or 0, head.seq if head else 0)
@@ -87,11 +87,6 @@ def append(connection: Connection, *, at: datetime, actor: str, action: str, sub
     mac = seal(find(), before, entry)
     connection.execute(_ADD, {"mac": mac, **entry})
     installation.put(connection, HEAD, str(Checkpoint(seq, count + 1, mac)))
-
-
-def _queue(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":  # SQLite's transactions queue by themselves
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPENDING})
 
 
 def _before(connection: Connection, head: Checkpoint | None) -> tuple[str, int]:

@@ -149,6 +149,12 @@ def ids(connection: Connection, table: str) -> set[str]:
     return set(connection.execute(select(FACTS[table].c.id)).scalars())
 
 
+def is_on_record(connection: Connection, table: str, ident: str) -> bool:
+    """Say whether a row has this id."""
+    query = select(FACTS[table].c.id).where(FACTS[table].c.id == ident)
+    return connection.execute(query).first() is not None
+
+
 def load_house(connection: Connection) -> tuple[list[Office], list[Contact], list[Grid], list[Deputy]]:
     """Return the organisation."""
     return (

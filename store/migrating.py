@@ -18,10 +18,10 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from store import installation
+from store.locks import Lock, alone
 from store.schema import metadata
 from store.triggers import postgresql_triggers, sqlite_triggers
 
-MIGRATING: Final = 8631  #: lock that one process holds while it migrates
 #: Whoever changes tables gives way to those at work on them: less than the second after which PostgreSQL looks for
 #: deadlocks, so that no step and no sending is undone.
 WAITS_MS: Final = 500
@@ -109,8 +109,8 @@ def migrate(connection: Connection, versions: Sequence[str] = VERSIONS) -> None:
 
 
 def _queue(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":  # SQLite's transactions queue by themselves
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
+    alone(connection, Lock.MIGRATING)
+    if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = {WAITS_MS}"))
 
 

@@ -197,8 +197,3 @@ def next_number(connection: Connection, year: int) -> str:
         if number.isascii() and number.isdecimal():
             return f"{series}{int(number) + 1:04d}"
     return f"{series}0001"
-
-
-def is_registered(connection: Connection, petition: str) -> bool:
-    """Say whether a register number is taken."""
-    return connection.execute(select(petitions.c.id).where(petitions.c.id == petition)).first() is not None

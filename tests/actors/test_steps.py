@@ -588,6 +588,46 @@ def test_another_calendar_has_rungs_that_come_earlier_fire_earlier(duban):
     assert {(when, rung) for when, rung, *_ in of_march(after.told("04-01 16:00"))} == {("04-08 09:00", "climb-1")}
 
 
+def _failing_once(monkeypatch):
+    """The next step gets to its end, and is rolled back."""
+
+    def fail(*_: object) -> None:
+        monkeypatch.undo()
+        raise RuntimeError("the power went")
+
+    monkeypatch.setattr(actors.steps, "_hold_round", fail)
+
+
+def test_another_policy_has_all_reckoned_anew_though_the_first_step_under_it_is_rolled_back(duban, monkeypatch):
+    before = under(duban)
+    before.run("04-01 16:00")
+    after = Installation(duban.engine, start=duban.services.policy.start_on, duty__climb="[1, 2]")
+    after.clock.instant = before.clock.instant
+    _failing_once(monkeypatch)
+    with pytest.raises(RuntimeError):
+        after.run("04-03 16:00")
+    after.run("04-03 16:00")
+    assert {(when, rung) for when, rung, *_ in of_march(after.told("04-01 16:00"))} == {
+        ("04-02 09:00", "climb-1"),
+        ("04-02 09:00", "climb-2"),
+    }
+
+
+def test_an_organisation_read_in_a_step_that_is_rolled_back_is_not_taken_for_the_next(duban, monkeypatch):
+    duban.run("03-20 16:00")
+    other = beside(duban)
+    duban.sql("UPDATE deputies SET mobile = '13900000001' WHERE id = 'DA'")
+    _failing_once(monkeypatch)
+    with pytest.raises(RuntimeError):
+        duban.run("03-23 16:00")
+    other.sql("UPDATE deputies SET mobile = '13900000002' WHERE id = 'DA'")
+    other.run("03-23 08:00")
+    with duban.engine.begin() as connection:
+        person = duban.desks.of(connection).house.person("deputy:DA")
+    assert person.mobile == "13900000002"
+    other.engine.dispose()
+
+
 def test_an_acknowledgement_holds_the_climb(duban):
     duban.run("04-02 16:00")
     duban.keep(record(acknowledgements=(Acknowledgement(matter=MARCH, at=at("04-07 10:00"), office="T1"),)))

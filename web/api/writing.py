@@ -20,7 +20,7 @@ from starlette.requests import Request
 
 from config.services import Services
 from intake import commands
-from intake.faults import Refused, Where
+from intake.faults import Refused
 from rules.facts import Acknowledgement, Petition, PetitionEvent, ProjectEvent, Visit
 from store import audit, feeds, idempotency
 from store.schema import FACTS
@@ -73,12 +73,6 @@ class Writing:
         """Refuse a token of one town for a deputy who has no seat there."""
         seats = FACTS["seats"]
         self.require(seats, (seats.c.deputy == deputy) & seats_in(self.client.scope))
-
-    def require_new(self, table: str, ident: str) -> None:
-        """Refuse an id that is taken: a program adds to the record, it does not write over it."""
-        found = FACTS[table]
-        if self.connection.execute(select(found.c.id).where(found.c.id == ident)).first():
-            raise Refused([Where(table).fault(0, "id", ident, "is on record already")])
 
     @property
     def rules(self) -> dict[str, Any]:
@@ -142,10 +136,9 @@ def record_visit(request: Request, sent: VisitSent, key: Key = None) -> JSONResp
     def do(writing: Writing) -> str:
         writing.require_seat_of(sent.deputy)
         ident = sent.id or f"V-{writing.services.new_attempt()}"
-        writing.require_new("visits", ident)
         cells = sent.model_dump(exclude={"id", "date"})
         visit = Visit(id=ident, day=sent.date, recorded_at=writing.at, **cells)
-        commands.record_visit(writing.connection, visit, **writing.rules)
+        commands.record_visit(writing.connection, visit, is_new=True, **writing.rules)
         writing.note("visit-recorded", f"visit:{ident}")
         return ident
 
@@ -160,9 +153,8 @@ def register_petition(request: Request, sent: PetitionSent, key: Key = None) -> 
         writing.require_town(sent.town)
         if sent.deputy is not None:
             writing.require_seat_of(sent.deputy)
-        writing.require_new("petitions", sent.id)
         petition = Petition(recorded_at=writing.at, **sent.model_dump())
-        commands.register_petition(writing.connection, petition, **writing.rules)
+        commands.register_petition(writing.connection, petition, is_new=True, **writing.rules)
         writing.note("petition-registered", f"petition:{sent.id}")
         return sent.id
 

@@ -19,7 +19,7 @@ from intake.commands import record_leave, record_visit, register_petition
 from intake.faults import Refused
 from rules.facts import Leave, OfficeKind, Petition, PetitionLevel, Visit, VisitForm, VisitKind
 from rules.offices import mainland_mobile
-from store import audit, idempotency
+from store import audit, facts, idempotency
 from store.accounts import Role
 from store.views import duty, petitions
 from store.views.duty import Choice
@@ -372,7 +372,7 @@ def _opinion(look: Look, read: Reader, member: Member | None, towns: Sequence[st
     mobile = read.line("petitioner_mobile", longest=30)
     if mobile and mainland_mobile(mobile) is None:
         read.wrong("petitioner_mobile", "应为11位手机号", "A mainland mobile of 11 digits")
-    if petitions.is_registered(look.connection, number):
+    if facts.is_on_record(look.connection, "petitions", number):
         free = petitions.next_number(look.connection, look.today.year)
         read.wrong("number", f"此编号已被使用，可改用{free}", f"This number is taken; {free} is free")
     read.done()
@@ -391,7 +391,7 @@ def _opinion(look: Look, read: Reader, member: Member | None, towns: Sequence[st
 
 
 def _register(look: Look, opinion: Petition) -> None:
-    register_petition(look.connection, opinion, calendar=look.desk.calendar, policy=look.desk.policy)
+    register_petition(look.connection, opinion, calendar=look.desk.calendar, policy=look.desk.policy, is_new=True)
     # Operators read the trail, and may know no more of a confidential one than its number (R5.10).
     _note(look, "petition", f"petition:{opinion.id}", **({} if opinion.confidential else {"town": opinion.town}))
 

@@ -1,0 +1,36 @@
+"""Who waits for whom, where no row that both would write stands for what they do?
+
+PostgreSQL's advisory locks, held until the transaction ends. On SQLite whoever writes is alone anyway.
+Callers: store/audit.py, store/migrating.py, intake/commands.py.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+
+class Lock(IntEnum):
+    """What is done by one transaction at a time; the numbers are PostgreSQL's names for them."""
+
+    MIGRATING = 8631
+    APPENDING = 8632  #: to the audit trail
+    CHANGING = 8633  #: the record, by a command: for each that it is about
+
+
+_ALONE: Final = text("SELECT pg_advisory_xact_lock(:lock)")
+_ALONE_FOR: Final = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))")
+
+
+def alone(connection: Connection, lock: Lock) -> None:
+    """Wait for whoever else does this, and keep others waiting."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ALONE, {"lock": lock})
+
+
+def alone_for(connection: Connection, lock: Lock, names: Iterable[str]) -> None:
+    """Wait for whoever else does this for one of these names, and keep others waiting who are to do it for one."""
+    if connection.dialect.name == "postgresql":
+        for name in sorted(set(names)):  # always in one order: two cannot wait for each other
+            connection.execute(_ALONE_FOR, {"lock": lock, "name": name})

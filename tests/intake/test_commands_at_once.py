@@ -1,0 +1,107 @@
+"""Do two who write about the same thing at the same moment hear of each other? (R4.3, R5.4, R8)"""
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from intake import commands
+from intake.faults import Refused
+from rules.facts import Acknowledgement
+from rules.policy import Policy
+from store import facts
+from tests.rules.builders import CALENDAR, at, event, petition, record, seat
+from tests.store.databases import (
+    engine,
+    postgres_engine,
+    postgres_with_schema,
+    sqlite_engine,
+    sqlite_with_schema,
+)
+from tests.store.saving import save
+
+__all__ = ["engine", "postgres_engine", "postgres_with_schema", "sqlite_engine", "sqlite_with_schema"]
+TERMS: dict[str, Any] = {"calendar": CALENDAR, "policy": Policy()}
+WAITS_S = 0.3
+
+
+def at_once(engine, first, second):
+    """Do `first`, and `second` in another transaction before that of `first` ends; return the second's refusal."""
+    refused: list[Refused] = []
+
+    def run() -> None:
+        try:
+            with engine.begin() as connection:
+                second(connection)
+        except Refused as err:
+            refused.append(err)
+
+    other = threading.Thread(target=run)
+    with engine.begin() as connection:
+        first(connection)
+        other.start()
+        other.join(WAITS_S)
+        assert other.is_alive(), "it waits for the first"
+    other.join()
+    return refused[0] if refused else None
+
+
+def kept(engine, table):
+    with engine.begin() as connection:
+        return list(facts.load(connection, table))
+
+
+@pytest.fixture
+def town(engine):
+    with engine.begin() as connection:
+        save(connection, record(seats=(seat(),), petitions=(petition(),)))
+    return engine
+
+
+def test_of_two_opinions_under_one_number_the_second_is_refused_and_the_first_stays(town):
+    mine, yours = petition("P2"), replace(petition("P2"), title="修桥")
+    refused = at_once(
+        town,
+        lambda c: commands.register_petition(c, mine, is_new=True, **TERMS),
+        lambda c: commands.register_petition(c, yours, is_new=True, **TERMS),
+    )
+    assert "is on record already" in str(refused)
+    assert [one.title for one in kept(town, "petitions") if one.id == "P2"] == [mine.title]
+
+
+def test_what_happens_to_an_opinion_is_judged_by_what_happened_to_it_a_moment_before(town):
+    refused = at_once(
+        town,
+        lambda c: commands.report_petition_event(c, event("03-10 10:00", "withdrawn"), **TERMS),
+        lambda c: commands.report_petition_event(c, event("03-10 10:01", "assigned", office="DT"), **TERMS),
+    )
+    assert refused is not None
+    assert [one.event for one in kept(town, "petition_events")] == ["withdrawn"]
+
+
+def test_an_acknowledgement_is_judged_by_what_happened_to_its_opinion_a_moment_before(town):
+    word = Acknowledgement(matter="petition:P1:assign:1", at=at("03-19 10:01"), office="MUN")
+    refused = at_once(
+        town,
+        lambda c: commands.report_petition_event(c, event("03-19 10:00", "withdrawn"), **TERMS),
+        lambda c: commands.acknowledge(c, word, **TERMS),
+    )
+    assert refused is not None
+    assert kept(town, "acknowledgements") == []
+
+
+def test_who_writes_about_another_opinion_waits_for_nobody(postgres_engine):
+    with postgres_engine.begin() as connection:
+        save(connection, record(seats=(seat(),), petitions=(petition(), petition("P2"))))
+    done = threading.Event()
+
+    def run() -> None:
+        with postgres_engine.begin() as connection:
+            commands.report_petition_event(connection, event("03-10 10:00", "withdrawn", "P2"), **TERMS)
+        done.set()
+
+    with postgres_engine.begin() as connection:
+        commands.report_petition_event(connection, event("03-10 10:00", "withdrawn"), **TERMS)
+        threading.Thread(target=run).start()
+        assert done.wait(10)

@@ -15,6 +15,7 @@ from rules.policy import Policy
 from rules.workdays import ONE_DAY
 from store import audit, policies
 from store.ahead import note_changed_house
+from store.locks import Lock, alone
 
 LONGEST_REASON = 500
 #: what says when in a day something happens
@@ -34,6 +35,7 @@ def adopt_changes(
     """Adopt changes from a day on, laid over those that hold then. Raises WrongSettings, and changes nothing."""
     changes = {full_key(key): value for key, value in changes.items()}
     _refuse(changes, begins, reason, local_day(at))
+    alone(connection, Lock.ADOPTING)
     before = policies.in_force(connection, begins)
     together = {**(before.changes if before else {}), **changes}
     with_changes(configured, together)

@@ -1,7 +1,8 @@
 """Who waits for whom, where no row that both would write stands for what they do?
 
 PostgreSQL's advisory locks, held until the transaction ends. On SQLite whoever writes is alone anyway.
-Callers: store/audit.py, store/migrating.py, intake/commands.py.
+Callers: store/audit.py, store/migrating.py, intake/commands.py,
+intake/adopting.py.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ class Lock(IntEnum):
     MIGRATING = 8631
     APPENDING = 8632  #: to the audit trail
     CHANGING = 8633  #: the record, by a command: for each that it is about
+    ADOPTING = 8634  #: a change of the policy, which is laid over those before it
 
 
 _ALONE: Final = text("SELECT pg_advisory_xact_lock(:lock)")

@@ -186,6 +186,7 @@ def do_first(request: Request) -> Response:
     problem = "" if accounts.is_id(account) and name else "bad_name"
     problem = problem or _problem_of(password, _text(request, "again"), account)
     with services.engine.begin() as connection:
+        installation.hold(connection, FIRST)  # of two at once the second finds it void
         if not _holds_first(connection, token):
             raise HTTPException(404)
         if problem:

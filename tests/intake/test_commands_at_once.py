@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from config.policies import load_policy
 from intake import commands
+from intake.adopting import adopt_changes
 from intake.faults import Refused
 from rules.facts import Acknowledgement
 from rules.policy import Policy
-from store import facts
-from tests.rules.builders import CALENDAR, at, event, petition, record, seat
+from store import facts, policies
+from tests.rules.builders import CALENDAR, at, day, event, petition, record, seat
 from tests.store.databases import (
     engine,
     postgres_engine,
@@ -105,3 +107,22 @@ def test_who_writes_about_another_opinion_waits_for_nobody(postgres_engine):
         commands.report_petition_event(connection, event("03-10 10:00", "withdrawn"), **TERMS)
         threading.Thread(target=run).start()
         assert done.wait(10)
+
+
+def test_of_two_changes_of_the_policy_the_second_is_laid_over_the_first(engine):
+    policy = load_policy(environ={})
+
+    def adopt(key, value):
+        return lambda connection: adopt_changes(
+            connection,
+            policy,
+            {key: value},
+            begins=day("03-12"),
+            reason="试行",
+            actor="operator:test",
+            at=at("03-10 10:00"),
+        )
+
+    assert at_once(engine, adopt("duty.climb", "[1, 2]"), adopt("sms_per_day", "3")) is None
+    with engine.begin() as connection:
+        assert policies.in_force(connection, day("03-12")).changes == {"duty.climb": "[1, 2]", "sms_per_day": "3"}

@@ -18,6 +18,8 @@ RATES: Final = {
     "crash": 0.004,  # at a boundary; what was not committed is undone
     "freeze": 0.004,  # at a boundary, for some seconds
     "database": 0.001,  # out of reach when a transaction begins
+    "commit undone": 0.001,  # out of reach at its commit, which is undone; the process goes on
+    "commit not told": 0.001,  # likewise, and it is done
     "down": 0.015,  # a day on which all stops for hours or days
     "jump": 0.12,  # a day on which the machine's clock is set wrong
     "restart": 0.05,  # a day on which a process is stopped and started

@@ -84,17 +84,19 @@ class Boundaries:
     def begin(self) -> Iterator[Connection]:
         process = self._process
         process.boundary("before a transaction")
-        process.reach_database()
+        process.reach_database("database")
         with self._engine.connect() as connection, connection.begin():
             yield connection
             process.may_crash("before a commit")
+            process.reach_database("commit undone")
         if process.world.has_changed(process):
             process.world.committed(process)
         process.boundary("after a commit")
+        process.reach_database("commit not told")
 
     def connect(self) -> Connection:
         self._process.boundary("before a look")
-        self._process.reach_database()
+        self._process.reach_database("database")
         return self._engine.connect()
 
     def dispose(self) -> None:
@@ -198,8 +200,8 @@ class Process:
             self.die(self.world.between(1, 300, "boot"))
             raise Killed
 
-    def reach_database(self) -> None:
-        if self.world.strikes("database", self.name):
+    def reach_database(self, fault: str) -> None:
+        if self.world.strikes(fault, self.name):
             raise OperationalError(LOST, None, Exception(LOST))
 
 

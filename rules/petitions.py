@@ -66,6 +66,8 @@ NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.FED_BACK: ("result",),
     Kind.ACKNOWLEDGED: ("office",),
 }
+#: what the office decides at whose level an opinion is, whoever has the stage in hand
+BY_THE_OFFICE: Final = (Kind.ASSIGNED, Kind.RAISED, Kind.EXTENDED, Kind.WITHDRAWN)
 RESULTS: Final[dict[Kind, tuple[Result, ...]]] = {
     Kind.VERIFIED: (Result.OK, Result.REWORK),
     Kind.FED_BACK: (Result.SATISFIED, Result.BASICALLY, Result.DISSATISFIED),
@@ -129,6 +131,20 @@ class PetitionDocket(Docket):
         """Return what the present stage admits; a municipal opinion cannot be raised."""
         highest = self.level is LEVELS[-1]
         return tuple(kind for kind in ADMITTED[self.stage] if not (highest and kind is Kind.RAISED))
+
+    def is_for_town(self, kind: Kind) -> bool:
+        """Say whether the town's office may report this, which the present stage admits.
+
+        At level municipal the town goes on with what its own people are to do, and decides no more: whom the opinion
+        is for, for how long and whether at all is the municipal office's.
+        """
+        if self.level is not PetitionLevel.MUNICIPAL:
+            return True
+        responsible = self.open_matter.responsible
+        if kind in BY_THE_OFFICE or responsible.startswith("deputy:"):
+            return kind not in BY_THE_OFFICE
+        office = self.desk.house.offices.get(responsible.removeprefix("office:"))
+        return office is not None and self.petition.town in (office.id, office.parent)
 
     def _out_of_order(self, event: PetitionEvent) -> Refusal:
         admitted = ", ".join(self.admitted()) or "nothing more"

@@ -263,6 +263,21 @@ def test_a_confidential_opinion_that_was_raised_is_no_more_its_towns_own(program
     assert (len(matters), len(notices) > 0, statuses) == (2, True, {200})
 
 
+def test_at_level_municipal_a_town_reports_what_its_people_do_and_decides_no_more(program, writer):
+    mine = program(town="T1")
+
+    def report(by, event, **cells):
+        return by.post("/petition_events", {"petition": "P1", "event": event, **cells}).status_code
+
+    assert report(mine, "raised", level="municipal") == 201
+    assert [report(mine, "assigned", office="DT"), report(mine, "withdrawn")] == [403, 403]
+    assert report(mine, "handled") == 409, "what the stage does not admit is refused with the stage"
+    assert report(writer, "assigned", office="DT") == 201
+    assert [report(mine, "withdrawn"), report(mine, "accepted")] == [403, 201]
+    assert report(mine, "extended", until="2026-12-01", note="等料") == 403
+    assert report(mine, "handled") == 201
+
+
 def reads(program):
     """What a program reads of P3: the matters and notices listed, and the answers to single ones."""
     matters = {one["matter"] for one in program.get("/matters", subject="P3").json()["matters"]}

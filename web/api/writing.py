@@ -20,8 +20,11 @@ from starlette.requests import Request
 
 from config.services import Services
 from intake import commands
+from intake.explaining import case_of
 from intake.faults import Refused
 from rules.facts import Acknowledgement, Petition, PetitionEvent, ProjectEvent, Visit
+from rules.matters import Subject, SubjectKind
+from rules.petitions import PetitionDocket
 from store import audit, feeds, idempotency
 from store.schema import FACTS
 from store.scoping import petitions_open_to, projects_in, seats_in
@@ -168,12 +171,26 @@ def report_petition_event(request: Request, sent: PetitionEventSent, key: Key = 
     def do(writing: Writing) -> str:
         petitions = FACTS["petitions"]
         writing.require(petitions, (petitions.c.id == sent.petition) & petitions_open_to(writing.client.scope))
+        if writing.client.token.town and not _is_for_town(request, writing, sent):
+            raise HTTPException(
+                403, "this token is for one town, and at level municipal this is the municipal office's"
+            )
         event = PetitionEvent(at=writing.at, **sent.model_dump())
         commands.report_petition_event(writing.connection, event, **writing.rules)
         writing.note(f"petition-{sent.event}", f"petition:{sent.petition}")
         return sent.petition
 
     return write(request, sent, key, do)
+
+
+def _is_for_town(request: Request, writing: Writing, sent: PetitionEventSent) -> bool:
+    desk = request.app.state.desks.of(writing.connection)
+    case = case_of(writing.connection, desk, Subject(SubjectKind.PETITION, sent.petition), writing.at)
+    docket = case.docket if case else None
+    # What the stage does not admit at all is refused with the stage.
+    return (
+        not isinstance(docket, PetitionDocket) or sent.event not in docket.admitted() or docket.is_for_town(sent.event)
+    )
 
 
 @router.post("/project_events", status_code=CREATED, response_model=Written, tags=["record"])

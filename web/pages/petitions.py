@@ -39,8 +39,6 @@ STANDINGS: Final = ("open", "overdue", "closed")
 MOST_TELLINGS: Final = 200
 #: what a deputy and the station's staff, who help him, report of a stage that is the deputy's
 BY_DEPUTY: Final = (Kind.HANDLED, Kind.RAISED, Kind.EXTENDED, Kind.VERIFIED, Kind.FED_BACK)
-#: what the office decides at whose level an opinion is, whoever has the stage in hand
-BY_THE_OFFICE: Final = (Kind.ASSIGNED, Kind.RAISED, Kind.EXTENDED, Kind.WITHDRAWN)
 
 
 def routes() -> list[BaseRoute]:
@@ -275,22 +273,13 @@ def acts_for(look: Look, seen: Seen) -> list[PetitionEventKind]:
 
 def _is_for(look: Look, seen: Seen, matter: Matter, kind: PetitionEventKind) -> bool:
     """Say whether the viewer may report an event of the present stage."""
-    is_deputys = matter.responsible.startswith("deputy:")
     match look.viewer.role:
         case Role.OPERATOR | Role.MUNICIPAL:
             return True
-        case Role.TOWN if seen.docket.level is PetitionLevel.MUNICIPAL:
-            return kind not in BY_THE_OFFICE and (is_deputys or _is_of_town(look, seen, matter))
         case Role.TOWN:
-            return True
+            return seen.docket.is_for_town(kind)
         case _:
-            return is_deputys and kind in BY_DEPUTY
-
-
-def _is_of_town(look: Look, seen: Seen, matter: Matter) -> bool:
-    """Say whether the opinion's town, or a department under it, is responsible."""
-    responsible = look.house.offices.get(matter.responsible.removeprefix("office:"))
-    return responsible is not None and seen.petition.town in (responsible.id, responsible.parent)
+            return matter.responsible.startswith("deputy:") and kind in BY_DEPUTY
 
 
 def _choices(look: Look, seen: Seen) -> Mapping[str, Sequence[tuple[str, str]]]:

@@ -27,6 +27,23 @@ MENDS: Final = {
     14: RIGHTS,  # SQLITE_CANTOPEN
     26: DAMAGED,  # SQLITE_NOTADB
 }
+LATER: Final = "try again in a moment"
+CONNECT: Final = "check DUBAN_DATABASE_URL, and that the server runs"
+INIT: Final = "check DUBAN_DATABASE_URL and run duban init"
+#: beginning of PostgreSQL's code → likewise; the longest counts. Source: its manual, appendix A
+POSTGRES_MENDS: Final = {
+    "08": CONNECT,
+    "25006": "the server takes no writes: name the one that does in DUBAN_DATABASE_URL, or wait until this one does",
+    "40": LATER,
+    "42501": "use the role that owns the tables, or grant this one what it lacks; see deploy/postgres-roles.sql",
+    "53100": "make room on the server's disk",
+    "53200": "give the server more memory",
+    "53300": "raise the server's max_connections, or stop who holds so many",
+    "55P03": "somebody holds a lock; try again later",
+    "57": "the server, or who runs it, has broken this off; try again later",
+    "58": "look into the server's log",
+    "XX": "look into the server's log; if it is damaged, restore a backup",
+}
 SQLITE_PRIMARY: Final = 0xFF  #: the rest of a code says more than is asked here
 SURROGATES: Final = "surrogates not allowed"  #: as Python says of bytes that were typed and are not UTF-8
 
@@ -120,6 +137,18 @@ def _reason(err: Exception) -> str:
 
     if not isinstance(err, DBAPIError):
         return f"{str(err).splitlines()[0]}; check DUBAN_DATABASE_URL"
-    code = getattr(err.orig, "sqlite_errorcode", 0) & SQLITE_PRIMARY
-    mend = MENDS.get(code, "check DUBAN_DATABASE_URL and run duban init")
-    return f"{str(err.orig).strip().splitlines()[0]}; {mend}"
+    return f"{str(err.orig).strip().splitlines()[0]}; {_mend(err.orig)}"
+
+
+def _mend(err: Any) -> str:
+    """Return what to do about an error of the driver."""
+    if hasattr(err, "sqlite_errorcode"):
+        return MENDS.get(err.sqlite_errorcode & SQLITE_PRIMARY, INIT)
+    if not hasattr(err, "sqlstate"):
+        return INIT
+    if err.sqlstate is None:  # no session came about: the server or the network says why
+        return CONNECT
+    return max(
+        ((len(code), mend) for code, mend in POSTGRES_MENDS.items() if err.sqlstate.startswith(code)),
+        default=(0, INIT),
+    )[1]

@@ -13,13 +13,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from daemon import doctor
 from daemon.cli import main
 from daemon.commands import options
 from daemon.saying import MENDS, explained
 from intake.values import WANTED_INSTANT
+from store.engine import make_engine
 from tests.daemon.conftest import ACKNOWLEDGED, LATE
 
 DUBAN = Path(sys.executable).with_name("duban")
@@ -773,6 +774,27 @@ def test_a_database_that_may_not_be_written_is_not_sent_to_init():
 def test_the_codes_of_sqlite_are_those_that_it_gives():
     names = ("PERM", "BUSY", "READONLY", "CORRUPT", "FULL", "CANTOPEN", "NOTADB")
     assert set(MENDS) == {getattr(sqlite3, f"SQLITE_{name}") for name in names}
+
+
+@pytest.mark.parametrize(
+    ("statement", "mend"),
+    [
+        ("SELECT * FROM nowhere", "run duban init"),
+        ("SET TRANSACTION READ ONLY; CREATE TABLE x ()", "takes no writes"),
+        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(5)", "try again later"),
+        ("SET LOCAL ROLE pg_monitor; CREATE TABLE public.x ()", "the role that owns the tables"),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", "try again later"),
+        ("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100'; END $$", "make room"),
+        ("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53000'; END $$", "run duban init"),
+    ],
+)
+def test_what_postgresql_refuses_is_said_with_what_mends_it(postgres_url, statement, mend):
+    engine = make_engine(postgres_url)
+    with pytest.raises(DBAPIError) as refused, engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+    said, status = explained(refused.value)
+    assert (status, said.startswith("the database: "), mend in said) == (3, True, True)
 
 
 @pytest.mark.parametrize("words", [*LOOKING, ["init"], ["import", ACKNOWLEDGED]], ids=lambda words: words[0])

@@ -70,10 +70,13 @@ def begin(connection: Connection, gateway_of: Sequence[tuple[Message, str]], now
 
 
 def settle(connection: Connection, outcomes: Sequence[Settled]) -> None:
-    """Note the outcomes of attempts, be they late; one whose message is no longer its own changes only the attempt."""
+    """Note the outcomes of attempts, be they late; one whose message is no longer its own changes only the attempt.
+
+    Attempts go before their messages, as in a call-back: two who tell of one attempt cannot wait for each other.
+    """
+    END.run(connection, [_attempt_row(one) for one in outcomes if one.outcome is not None])
     for state, move in MOVES.items():
         move.run(connection, [_message_row(one) for one in outcomes if one.state is state])
-    END.run(connection, [_attempt_row(one) for one in outcomes if one.outcome is not None])
 
 
 def _move(state: State, given: Mapping[str, Any]) -> Any:
@@ -268,8 +271,11 @@ _TRIED: Final = (
     .where(or_(attempts.c.outcome.is_(None), attempts.c.outcome != word("dropped")))
     .group_by(attempts.c.message)
 )
-_HAVE_LEFT: Final = select(attempts.c.message).where(
-    is_one_of(attempts.c.message, "of"), attempts.c.outcome == word("accepted")
+_ENDED_AS: Final = (
+    select(attempts.c.message, attempts.c.outcome)
+    .where(is_one_of(attempts.c.message, "of"))
+    .order_by(attempts.c.id)
+    .with_for_update()
 )
 
 
@@ -279,8 +285,12 @@ def tried(connection: Connection, of: Sequence[int]) -> dict[int, int]:
 
 
 def have_left(connection: Connection, of: Sequence[int]) -> set[int]:
-    """Return those of some messages of which an attempt is known to have got through."""
-    return set(connection.execute(_HAVE_LEFT, {"of": list(of)}).scalars()) if of else set()
+    """Return those of some messages of which an attempt is known to have got through.
+
+    Who tells so from now on waits for this transaction, and finds what has become of the message.
+    """
+    rows = connection.execute(_ENDED_AS, {"of": list(of)}) if of else ()
+    return {message for message, outcome in rows if outcome == "accepted"}
 
 
 def ids_at(connection: Connection, gateway: str, person: str) -> frozenset[str]:

@@ -35,6 +35,7 @@ from tests.actors.scripted import (
     tries,
 )
 from tests.rules.builders import at, deputy, petition, record, shown, visit
+from tests.store.between import Other
 
 PATIENCE = Patience()
 BAD_NUMBER = Refused(reason="no such number", code="21211")
@@ -454,6 +455,31 @@ def test_told_of_the_first_call_while_the_second_was_under_way_it_is_not_sent_a_
         later(duban, pause)
         duban.sweep()
     assert (sms_of(duban).state, len(gateway.handed)) == ("accepted", 1)
+
+
+def test_told_of_the_first_call_while_a_refusal_of_the_second_is_noted_it_is_not_sent_a_third_time(
+    postgres_engine, monkeypatch
+):
+    have_left = outcomes.have_left
+
+    def look(*given):
+        found = have_left(*given)
+        if len(gateway.handed) == 2:
+            told.begin()
+        return found
+
+    duban, gateway = unsure(postgres_engine, WhenUnknown.ASK_LATER, finds=lambda _: ABSENT)
+    gateway.answer = answers(BUSY)
+    monkeypatch.setattr(outcomes, "have_left", look)
+    word = Report(provider_id="p1", status=Status.DELIVERED, attempt=gateway.handed[0].attempt)
+    told = Other(postgres_engine, lambda c: outcomes.apply_report(c, word, duban.clock.now()))
+    for pause in (PATIENCE.unknown_ask_s, PATIENCE.unknown_again_s):
+        later(duban, pause)
+        duban.sweep()
+    assert told.end()
+    later(duban, 3600)
+    duban.send_due()
+    assert (sms_of(duban).state, len(gateway.handed)) == ("delivered", 2)
 
 
 def test_absent_twice_and_apart_it_is_sent_once_more(engine):

@@ -7,6 +7,7 @@ import pytest
 from rules.deliveries import NEXT, State, Status, may_become
 from store import outbox, outcomes, unsettled
 from store.outcomes import MOVES
+from tests.store.between import Other
 from tests.store.deliveries import (
     LATER,
     NOW,
@@ -338,3 +339,16 @@ def test_a_word_that_comes_after_an_operators_retry_counts(connection, status, s
     outbox.retry(connection, ident, NOW)
     outcomes.apply_report(connection, report(status, attempt), LATER)
     assert state_of(connection, ident) == state
+
+
+def test_a_call_back_that_comes_while_the_answer_is_noted_waits_for_it_or_it_for_the_call_back(postgres_engine):
+    with postgres_engine.begin() as connection:
+        ident, attempt = claimed(connection)
+    answer = settled(ident, "accepted", attempt, outcome="accepted", provider_id="p1")
+    noted = Other(postgres_engine, lambda c: outcomes.settle(c, [answer]))
+    with postgres_engine.begin() as connection:
+        noted.begin_after(connection)
+        outcomes.apply_report(connection, report("delivered", attempt), LATER)
+    noted.end()
+    with postgres_engine.begin() as connection:
+        assert state_of(connection, ident) == "delivered"

@@ -240,6 +240,8 @@ def retry(connection: Connection, message: int, now: datetime) -> bool:
 
 def hold(connection: Connection, reason: str, now: datetime, *, outranks: bool = False) -> bool:
     """Stop all sending; False if it was held already. The reason for that stays, unless ours `outranks` it."""
+    installation.put_new(connection, HELD, "")
+    installation.hold(connection, HELD)  # of two at once the second sees why the first has stopped it
     if held_because(connection):
         if outranks:
             installation.put(connection, HELD, reason)

@@ -12,6 +12,7 @@ from store.engine import make_engine
 from store.lots import LOT
 from store.outbox import New
 from store.schema import messages
+from tests.store.between import Other
 from tests.store.deliveries import DAY, HOUR, NOW, SECOND, claim, put, row_of, state_of
 
 
@@ -247,6 +248,21 @@ def test_a_hold_waits_for_nobody_who_puts_messages_in(postgres_engine):
         assert not other.is_alive()
     with postgres_engine.begin() as connection:
         assert claim(connection) == []
+
+
+@pytest.mark.parametrize("was_held_before", [False, True])
+def test_of_two_holds_at_once_the_clocks_reason_stays(postgres_engine, was_held_before):
+    if was_held_before:
+        with postgres_engine.begin() as connection:
+            outbox.hold(connection, "an alarm", NOW)
+            outbox.release(connection, NOW)
+    by_hand = Other(postgres_engine, lambda c: outbox.hold(c, "an operator", NOW))
+    with postgres_engine.begin() as connection:
+        outbox.hold(connection, "clock: it has jumped", NOW, outranks=True)
+        assert not by_hand.begin(), "it waits for the one that began"
+    assert by_hand.end() is False
+    with postgres_engine.begin() as connection:
+        assert outbox.held_because(connection) == "clock: it has jumped"
 
 
 def test_a_hold_keeps_the_reason_of_the_first(connection):

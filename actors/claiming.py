@@ -23,6 +23,7 @@ from rules.dockets import Desk
 from rules.facts import Channel, local_day
 from rules.notices import put_off
 from store import findings, gateways, notices, optouts, outbox, outcomes
+from store.locks import Lock, alone
 from store.outbox import Message
 from store.outcomes import Settled
 
@@ -169,6 +170,7 @@ class _Check:
         late = [message for message in sms if message.day < self.today]
         if limit is None or not late:
             return set()
+        alone(self.connection, Lock.COUNTING)
         had = notices.sms_count(self.connection, sorted({m.person for m in late}), self.today)
         beyond = set()
         for message in late:
@@ -195,15 +197,18 @@ class _Check:
         by_channel: dict[str, list[Message]] = defaultdict(list)
         for message in taken:
             by_channel[message.channel].append(message)
+        # Always in one order: two claims cannot wait for each other's gateway.
+        room = {channel: self._room_for(Channel(channel), len(by_channel[channel])) for channel in sorted(by_channel)}
         left = []
         for channel, messages in by_channel.items():
-            rate = self.services.rates.get(Channel(channel))
-            name = self.services.gateways[Channel(channel)].name
-            room = gateways.take_turns(self.connection, name, rate, len(messages), self.now) if rate else len(messages)
-            left += messages[:room]
-            for message in messages[room:]:
+            left += messages[: room[channel]]
+            for message in messages[room[channel] :]:
                 self._later(message, self.now + SOON)
         return left
+
+    def _room_for(self, channel: Channel, wanted: int) -> int:
+        rate, name = self.services.rates.get(channel), self.services.gateways[channel].name
+        return gateways.take_turns(self.connection, name, rate, wanted, self.now) if rate else wanted
 
     def _record(self, left: Sequence[Message], letters: Mapping[int, Letter]) -> None:
         outcomes.settle(self.connection, self.settled)

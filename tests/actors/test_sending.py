@@ -16,14 +16,14 @@ from sqlalchemy.types import String
 
 import actors.letters
 from actors.bells import embedded_broker, hang_bells
-from actors.claiming import BATCH, CLAIM_HOLDS_S, LEASE_S
+from actors.claiming import BATCH, CLAIM_HOLDS_S, LEASE_S, claim
 from actors.steps import Plan
 from channels.gateway import Accepted, Refused, Unsure
 from config.drill import Drill, DrillClock
 from daemon.levers import retry_notice, set_held
 from intake.checking import check
 from rules.facts import Channel, midnight
-from store import audit, gateways, outbox
+from store import audit, gateways, notices, outbox
 from store.engine import make_engine
 from store.outbox import New
 from store.schema import messages, sandbox
@@ -62,6 +62,7 @@ from tests.rules.builders import (
     visit,
 )
 from tests.rules.builders import milestone as planned
+from tests.store.between import Other
 
 MADE_UP = (visit("03-10", "V1"), visit("03-11", "G1"))
 ILL = Refused(reason="503", is_lasting=False, is_illness=True, retry_after_s=3600)
@@ -326,6 +327,32 @@ def test_two_processes_share_a_rate(engine):
     assert len(gateway.handed) == 5
 
 
+def test_two_claims_with_messages_for_the_same_two_gateways_do_not_wait_for_each_other(postgres_engine, monkeypatch):
+    duban = installed(postgres_engine)
+    duban.send_due()
+    through(duban, Listening(name="of e-mails"), only=Channel.EMAIL)
+    configure(duban, sms_per_second=9, email_per_second=9)
+    with duban.engine.begin() as connection:
+        for minute, channel in enumerate(["sms", "email", "email", "sms"]):
+            written = {"subject": "日报", "body": "今日", "at": at(f"04-01 08:5{minute}"), "day": day("04-01")}
+            outbox.put(connection, New(kind="digest", person="deputy:DA", channel=channel, **written))
+    take_turns = gateways.take_turns
+    second = Other(postgres_engine, lambda _: claim(duban.services, duban.desks, 2))
+
+    def take(*given):
+        room = take_turns(*given)
+        if not begun:
+            begun.append(given)
+            second.begin()
+        return room
+
+    begun = []
+    monkeypatch.setattr(gateways, "take_turns", take)
+    first = claim(duban.services, duban.desks, 2)
+    assert [one.channel for one in first.outgoing] == ["sms", "email"]
+    assert len(second.end().outgoing) == 2
+
+
 def test_beyond_the_daily_total_sms_are_held_until_an_operator_releases_them(engine):
     gateway = Listening()
     duban = crowd(engine, 10, gateway)
@@ -466,6 +493,29 @@ def test_what_is_late_counts_for_the_day_on_which_it_leaves(engine):
     move(duban, "03-31 09:00")
     duban.send_due()
     assert [one.message for one in gateway.handed] == [late.id]
+
+
+def test_of_two_late_sms_that_are_claimed_at_once_one_leaves_where_one_a_day_may(postgres_engine, monkeypatch):
+    duban = Installation(postgres_engine, start=day("03-20"), sms_per_day="1")
+    duban.keep(record(seats=(SEAT,)))
+    duban.run("03-27 09:00", sends=False)
+    assert len(of_notices(duban)) == 2, "two reminders, of two days"
+    duban.sql("UPDATE messages SET state = 'accepted' WHERE channel = 'email'")
+    move(duban, "03-30 10:30")
+    sms_count = notices.sms_count
+    second = Other(postgres_engine, lambda _: claim(duban.services, duban.desks, 1))
+
+    def count(*given):
+        had = sms_count(*given)
+        if not begun:
+            begun.append(given)
+            second.begin()
+        return had
+
+    begun = []
+    monkeypatch.setattr(notices, "sms_count", count)
+    first = claim(duban.services, duban.desks, 1)
+    assert len(first.outgoing) + len(second.end().outgoing) == 1
 
 
 # Only while it is right ----------------------------------------------------------------------

@@ -126,6 +126,15 @@ def password_of(connection: Connection, account: str) -> str | None:
     return found
 
 
+def is_still(connection: Connection, account: str, known: str | None) -> bool:
+    """Say whether `known` is still what is kept of the password, and keep it so until the transaction ends.
+
+    A password is looked at outside of any transaction, since that takes long.
+    """
+    query = select(accounts.c.password).where(accounts.c.id == account, accounts.c.disabled_at.is_(None))
+    return known is not None and connection.execute(query.with_for_update(key_share=True)).scalar() == known
+
+
 def listed(connection: Connection) -> list[Account]:
     """Return all accounts."""
     return [_account(row) for row in connection.execute(select(*COLUMNS).order_by(accounts.c.id))]

@@ -35,7 +35,9 @@ def begin(connection: Connection, account: str, *, at: datetime, lives: timedelt
     secret = new_secret()
     row = {"id": hash_of(secret), "account": account, "csrf": new_secret(), "began_at": at, "seen_at": at}
     connection.execute(insert(sessions).values(row | {"expires_at": at + lives}))
-    connection.execute(delete(sessions).where(sessions.c.expires_at <= at))
+    # Whoever ends sessions may wait for the trail, which this transaction may hold: it is not waited for.
+    expired = select(sessions.c.id).where(sessions.c.expires_at <= at).with_for_update(skip_locked=True)
+    connection.execute(delete(sessions).where(sessions.c.id.in_(expired)))
     return secret
 
 

@@ -88,19 +88,24 @@ def do_sign_in(request: Request) -> Response:
     services = _services(request)
     account = accounts.as_id(_text(request, "account"))
     onward = safe_next(_text(request, "next"))
-    problem = _disbelieved(request, account, _text(request, "password"))
-    if problem:
-        status = 429 if problem == "too_many" else 401
-        return _page(request, "sign_in.html.j2", problem, status, next=onward, account=account)
+    problem, known = _disbelieved(request, account, _text(request, "password"))
     with services.engine.begin() as connection:
+        if not problem and not accounts.is_still(connection, account, known):
+            problem = "wrong"
+        if problem:
+            status = 429 if problem == "too_many" else 401
+            return _page(request, "sign_in.html.j2", problem, status, next=onward, account=account)
         secret = _begin(connection, request, account, services.clock.now())
     response = redirect(onward)
     sign_in(response, secret, services)
     return response
 
 
-def _disbelieved(request: Request, account: str, password: str) -> str:
-    """Return why a password lets nobody in, "wrong" or "too_many" tries before it; an empty text if it does."""
+def _disbelieved(request: Request, account: str, password: str) -> tuple[str, str | None]:
+    """Return why a password lets nobody in, "wrong" or "too_many" tries before it; an empty text if it does.
+
+    With it what is kept of the account's password: by the time of acting on it another may have been put in its place.
+    """
     services = _services(request)
     keys = (f"account:{hash_of(account)}", f"address:{origin_of(request, services.settings.proxies())}")
     now = services.clock.now()
@@ -114,13 +119,13 @@ def _disbelieved(request: Request, account: str, password: str) -> str:
             sessions.forget_tries(connection, noted)
         known = accounts.password_of(connection, account)
     if is_too_many:
-        return "too_many"
+        return "too_many", known
     if not accounts.holds(known, password):
-        return "wrong"
+        return "wrong", known
     with services.engine.begin() as connection:
         sessions.forget_tries(connection, noted)
         sessions.forget_tries_for(connection, keys[0])
-    return ""
+    return "", known
 
 
 def _is_too_many(connection: Connection, keys: tuple[str, str], since: datetime) -> bool:
@@ -133,8 +138,9 @@ def _begin(connection: Connection, request: Request, account: str, now: datetime
     before = session_of(request)
     if before:
         sessions.end(connection, before)
+    secret = sessions.begin(connection, account, at=now, lives=in_real_time(_services(request), IDLE))
     audit.append(connection, at=now, actor=f"account:{account}", action="signed-in", subject=f"account:{account}")
-    return sessions.begin(connection, account, at=now, lives=in_real_time(_services(request), IDLE))
+    return secret
 
 
 def do_sign_out(request: Request) -> Response:
@@ -224,7 +230,7 @@ def do_password(request: Request) -> Response:
     password = _text(request, "password")
     present = _text(request, "present")
     # Whoever finds a browser open, or has stolen its cookie, has no more tries than at the door.
-    problem = _disbelieved(request, viewer.account, present)
+    problem, known = _disbelieved(request, viewer.account, present)
     if problem == "too_many":
         return _page(request, "password.html.j2", problem, 429)
     problem = "wrong_present" if problem else _problem_of(password, _text(request, "again"), viewer.account)
@@ -234,6 +240,8 @@ def do_password(request: Request) -> Response:
         return _page(request, "password.html.j2", problem, 422)
     now = services.clock.now()
     with services.engine.begin() as connection:
+        if not accounts.is_still(connection, viewer.account, known):
+            return _page(request, "password.html.j2", "wrong_present", 422)
         accounts.set_password(connection, viewer.account, password, must_change=False, at=now, actor=viewer.actor)
         secret = _begin(connection, request, viewer.account, now)
     response = redirect("/", Flash("done", said(lang_of(request))["changed"]))

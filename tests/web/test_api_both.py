@@ -5,8 +5,9 @@ import threading
 import pytest
 from starlette.testclient import TestClient
 
-from store import accounts
+from store import accounts, sessions
 from tests.actors.installations import Installation
+from tests.store.between import Other
 from tests.web.browsers import BASE, NOW, PASSWORD, Browser, csrf_in, small_record
 from tests.web.test_api import VISIT, Program
 from tests.web.test_health import numbers
@@ -100,3 +101,52 @@ def test_tries_that_come_all_at_once_are_counted_like_those_one_by_one(house, ap
     for one in crowd:
         one.join()
     assert len(judged) <= TRIES_PER_ACCOUNT
+
+
+@pytest.fixture
+def reset(house, monkeypatch):
+    """An operator gives an account another password in the moment in which the present one has been looked at."""
+
+    def look(known, password):
+        is_right = holds_password(known, password)
+        with house.engine.begin() as connection:
+            terms = {"must_change": True, "at": house.clock.now(), "actor": "operator:test"}
+            accounts.set_password(connection, "li.ming", "another one by now", **terms)
+        return is_right
+
+    holds_password = accounts.holds
+    monkeypatch.setattr(accounts, "holds", look)
+
+
+def test_who_signs_in_while_his_password_is_reset_is_not_let_in(house, app, reset):
+    Browser(house, app, "operator", account="li.ming")
+    client = TestClient(app, base_url=BASE, follow_redirects=False)
+    page = client.get("/sign-in")
+    answer = client.post("/sign-in", data={"csrf": csrf_in(page.text), "account": "li.ming", "password": PASSWORD})
+    assert answer.status_code == 401
+    assert house.dump()["sessions"] == []
+
+
+def test_who_changes_his_password_while_it_is_reset_does_not_undo_the_reset(house, app, reset):
+    thief = Browser(house, app, "operator", account="li.ming")
+    form = {"present": PASSWORD, "password": "a thief has this", "again": "a thief has this"}
+    assert thief.post("/password", form).status_code == 422
+    with house.engine.begin() as connection:
+        known = accounts.password_of(connection, "li.ming")
+    assert accounts._hasher.verify(known, "another one by now")
+    assert house.dump()["sessions"] == []
+
+
+def test_who_signs_in_does_not_wait_for_who_ends_old_sessions_and_waits_for_the_trail(postgres_engine):
+    house = Installation(postgres_engine, start=NOW.date())
+    app = make_app(house.services, house.desks)
+    Browser(house, app, "operator", account="old")
+    Browser(house, app, "operator", account="li.ming")
+    house.clock.instant += sessions.IDLE
+    client = TestClient(app, base_url=BASE, follow_redirects=False)
+    form = {"csrf": csrf_in(client.get("/sign-in").text), "account": "li.ming", "password": PASSWORD}
+    signed_in = Other(postgres_engine, lambda _: client.post("/sign-in", data=form))
+    with postgres_engine.begin() as connection:
+        signed_in.begin_after(connection, "DELETE FROM sessions")
+        assert accounts.disable(connection, "old", at=house.clock.now(), actor="operator:test")
+    assert signed_in.end().status_code == 303

@@ -23,6 +23,7 @@ from rules.dockets import Desk
 from rules.facts import Acknowledgement, Channel, Seat, Visit, VisitKind, local_day, midnight
 from rules.offices import Person, mainland_mobile
 from store import audit, facts, optouts, replies
+from store.locks import Lock, alone_for
 from store.replies import Told
 from templates import replies as words
 
@@ -66,6 +67,8 @@ def take_reply(connection: Connection, desk: Desk, *, ident: str, sender: str, t
     if number is None or not people:
         replies.settle(connection, ident, person=None, kind="unknown", outcome="ignored", answer=None)
         return None
+    # One after the other: a correction finds the visit that it corrects, and nobody has more answers than he may.
+    alone_for(connection, Lock.REPLYING, [number])
     come = Come(connection, desk, ident, number, people, at)
     reply = read_reply(text, come.today)
     done = WISHES[reply.wish](come, reply)
@@ -90,8 +93,12 @@ def people_with(desk: Desk, number: str) -> Iterator[Person]:
 
 
 def _acknowledge(come: Come, _: Reply) -> Done:
-    held = [told.label for person in come.people if person.office for told in _holds(come, person, person.office)]
-    return Done("acknowledged", words.acknowledged(held)) if held else Done("nothing", words.NOTHING_OVERDUE)
+    held = [(one, told) for one in come.people if one.office for told in _holds(come, one, one.office)]
+    # Only now: with the trail in hand, none of whom others may have in hand is waited for.
+    for one, told in held:
+        _note(come, one.id, "matter-acknowledged", told.matter)
+    labels = [told.label for _, told in held]
+    return Done("acknowledged", words.acknowledged(labels)) if held else Done("nothing", words.NOTHING_OVERDUE)
 
 
 def _holds(come: Come, person: Person, office: str) -> Iterator[Told]:
@@ -102,7 +109,6 @@ def _holds(come: Come, person: Person, office: str) -> Iterator[Told]:
             commands.acknowledge(come.connection, word, calendar=come.desk.calendar, policy=come.desk.policy)
         except Refused:
             continue  # settled meanwhile, or this office is not above whoever is late
-        _note(come, person.id, "matter-acknowledged", told.matter)
         yield told
 
 

@@ -2,7 +2,7 @@
 
 PostgreSQL's advisory locks, held until the transaction ends. On SQLite whoever writes is alone anyway.
 Callers: store/audit.py, store/migrating.py, intake/commands.py,
-intake/adopting.py, actors/claiming.py.
+intake/adopting.py, intake/replies.py, actors/claiming.py.
 """
 
 from collections.abc import Iterable
@@ -20,6 +20,7 @@ class Lock(IntEnum):
     CHANGING = 8633  #: the record, by a command: for each that it is about
     ADOPTING = 8634  #: a change of the policy, which is laid over those before it
     COUNTING = 8635  #: what a person has had on the day on which a late message leaves
+    REPLYING = 8636  #: by SMS, for each number
 
 
 _ALONE: Final = text("SELECT pg_advisory_xact_lock(:lock)")

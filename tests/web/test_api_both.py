@@ -5,22 +5,35 @@ import threading
 import pytest
 from starlette.testclient import TestClient
 
-from store import accounts, sessions
+from intake import commands
+from intake.replies import take_reply
+from store import accounts, audit, sessions
 from tests.actors.installations import Installation
+from tests.rules.builders import event
 from tests.store.between import Other
 from tests.web.browsers import BASE, NOW, PASSWORD, Browser, csrf_in, small_record
 from tests.web.test_api import VISIT, Program
 from tests.web.test_health import numbers
-from tests.web.test_webhooks import MUNICIPAL, Twilio, give_numbers, holds
+from tests.web.test_webhooks import DEPUTY, MUNICIPAL, Twilio, give_numbers, holds, visits_of
 from web.app import make_app
 from web.signing_in import TRIES_PER_ACCOUNT
 
 
 @pytest.fixture
 def house(engine):
+    return house_on(engine)
+
+
+def house_on(engine):
     made = Installation(engine, start=NOW.date())
     made.keep(small_record())
     made.run("03-02 09:59", sends=False)
+    return made
+
+
+def installed_for_replies(engine):
+    made = house_on(engine)
+    give_numbers(made)
     return made
 
 
@@ -80,6 +93,48 @@ def test_a_reply_acknowledges_and_the_numbers_tell(house):
     client = TestClient(make_app(house.services, house.desks), base_url=BASE)
     assert numbers(client)["duban_replies", "acknowledge", "acknowledged"] == 1
     assert client.get("/readyz").json()["reasons"] == []
+
+
+def reply(house, ident, text, sender=DEPUTY):
+    """Return what takes a reply in a transaction."""
+    desk = house.desks
+    return lambda c: take_reply(c, desk.of(c), ident=ident, sender=sender, text=text, at=house.clock.now())
+
+
+def test_a_reply_that_acknowledges_and_who_reports_of_one_of_the_matters_do_not_wait_for_each_other(postgres_engine):
+    house = installed_for_replies(postgres_engine)
+    house.run("03-10 10:00")
+    terms = {"calendar": house.services.calendar, "policy": house.services.policy}
+
+    def withdraw(connection):
+        commands.report_petition_event(connection, event("03-10 10:00", "withdrawn", "P3"), **terms)
+        audit.append(connection, at=house.clock.now(), actor="account:one", action="petition-event", subject="P3")
+
+    withdrawn = Other(postgres_engine, withdraw)
+    with postgres_engine.begin() as connection:
+        withdrawn.begin_after(connection, "INSERT INTO audit")
+        assert reply(house, "SM1", "1", MUNICIPAL)(connection).startswith("已登记批示")
+    withdrawn.end()
+    assert [office for _, office in holds(house)] == ["MUN"] * 3
+
+
+def test_of_two_replies_at_once_the_second_corrects_the_visit_of_the_first(postgres_engine):
+    house = installed_for_replies(postgres_engine)
+    second = Other(postgres_engine, reply(house, "SM2", "到站 5"))
+    with postgres_engine.begin() as connection:
+        reply(house, "SM1", "到站 3")(connection)
+        assert not second.begin(), "it waits for the first"
+    second.end()
+    assert [visit.voters for visit in visits_of(house)] == [5]
+
+
+def test_of_two_replies_at_once_the_second_is_counted_after_the_first(postgres_engine):
+    house = installed_for_replies(postgres_engine)
+    second = Other(postgres_engine, reply(house, "SM2", "?"))
+    with postgres_engine.begin() as connection:
+        assert reply(house, "SM1", "?")(connection)
+        second.begin()
+    assert second.end() is None, "one help a day"
 
 
 def test_tries_that_come_all_at_once_are_counted_like_those_one_by_one(house, app, monkeypatch):

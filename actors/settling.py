@@ -168,7 +168,8 @@ def _wait(connection: Connection, services: Services, unknown: Unknown, is_absen
 
 def _give_up(connection: Connection, desk: Desk, message: Message, now: datetime) -> None:
     """Send e-mail instead, and make it a task of the operator; the message stays unknown."""
-    if unsettled.is_followed(connection, message.id):
+    # Asked anew: while `_wait` waited for whoever had the message, a call-back may have told of it.
+    if not unsettled.is_unknown(connection, message) or unsettled.is_followed(connection, message.id):
         return
     _instead(connection, desk, message, now)
     subject = findings.of_message(message.id, message.attempts)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from actors.settling import ASKS_S, RARELY, SILENT_FOR
+from actors.settling import ASKS_S, RARELY, SILENT_FOR, settle_unknown
 from channels.gateway import ABSENT, CANNOT_TELL, Accepted, Refused, Report, Status, Unsure, WhenUnknown
 from daemon.levers import retry_message, retry_notice
 from rules.deliveries import Patience
@@ -571,6 +571,18 @@ def test_what_nobody_can_tell_of_stays_unknown_then_goes_by_e_mail_and_is_a_task
     (notice,) = [told.notice for told in duban.notices(matter=MARCH) if told.notice.message == sms.id]
     named = f"notice {notice.id}, message {sms.id} to deputy:DA by sms"
     assert found(duban) == [("unknown", f"message:{sms.id}:1", f"{named}: {TIME_OUT.reason}")]
+
+
+def test_what_a_call_back_tells_while_it_is_given_up_goes_by_no_e_mail(postgres_engine):
+    duban, _ = unsure(postgres_engine, WhenUnknown.ASK_LATER)
+    later(duban, PATIENCE.unknown_give_up_s)
+    given_up = Other(postgres_engine, lambda _: settle_unknown(duban.services, duban.desks))
+    word = Report(provider_id="p1", status=Status.DELIVERED, attempt=sms_of(duban).attempt)
+    with postgres_engine.begin() as connection:
+        outcomes.apply_report(connection, word, duban.clock.now())
+        assert not given_up.begin(), "it waits for the call-back"
+    given_up.end()
+    assert (sms_of(duban).state, in_stead(duban), found(duban)) == ("delivered", [], [])
 
 
 def test_what_was_given_up_is_still_asked_about_but_rarely(engine):

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from actors.claiming import BATCH, CLAIM_HOLDS_S, MOST, Claimed, claim
 from actors.desks import Desks
@@ -63,10 +64,22 @@ class Sender:
             outcomes_of.append((outgoing, outcome))
         made = sum(outcome is not None for _, outcome in outcomes_of)
         self._suit_limit(claimed, made)
-        with self._services.engine.begin() as connection:
-            _record(connection, self._services, outcomes_of)
+        self._keep(outcomes_of)
         log.info("sent", claimed=claimed.count, handed_over=made)
         return made
+
+    def _keep(self, made: Sequence[tuple[Outgoing, Outcome | None]]) -> None:
+        """Record what became of calls: what is lost here nobody knows.
+
+        A sweep that finds the gateway's id of one of them for an equal text, in the moment in which it is recorded,
+        undoes this. By then the id is known as another's, and all is recorded once more.
+        """
+        try:
+            with self._services.engine.begin() as connection:
+                _record(connection, self._services, made)
+        except IntegrityError:
+            with self._services.engine.begin() as connection:
+                _record(connection, self._services, made)
 
     def _suit_limit(self, claimed: Claimed, made: int) -> None:
         """Let the next claim be as large as the gateway is quick."""

@@ -413,6 +413,23 @@ def test_what_another_sweep_has_found_meanwhile_is_not_taken_for_ours(engine):
     assert sms_of(duban).state == "unknown", "absent once; it is asked about again later"
 
 
+def test_an_id_that_a_sweep_takes_while_an_answer_with_it_is_recorded_loses_no_answer(postgres_engine):
+    gateway = Listening(answers(Accepted("p0"), Accepted("p1")))
+    duban = crowd(postgres_engine, 2, gateway)
+    duban.sql(
+        "INSERT INTO attempts (id, message, at, gateway) "
+        "SELECT 'other', max(id), '2026-03-20 00:00:00', 'listening' FROM messages WHERE channel = 'email'"
+    )
+    sending = Other(postgres_engine, lambda _: duban.sender.send_due())
+    word = Report(provider_id="p1", status=Status.SENT, attempt="other")
+    with postgres_engine.begin() as connection:
+        outcomes.apply_report(connection, word, duban.clock.now())
+        assert not sending.begin(), "it waits to see whose the id is"
+    sending.end()
+    assert [m.state for m in of_notices(duban)] == ["accepted", "accepted"]
+    assert [made.provider_id for m in of_notices(duban) for made in tries(duban, m.id)] == ["p0", None]
+
+
 def test_a_copy_that_another_sweep_has_sent_meanwhile_is_not_taken_for_the_first_call(engine):
     def finds(_sought):
         duban.sql(

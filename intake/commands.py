@@ -2,8 +2,8 @@
 
 Each command checks its fact as an import checks a row, by the same functions, among what is on record; then
 writes it. One that does not hold raises Refused and changes nothing. Two about the same opinion, project or deputy
-come one after the other, so that the second is judged by what the first has written. Rules: R2.5, R4.3, R4b, R5.4, R8.
-Callers: web/ (409 on Refused), the command line.
+come one after the other, so that the second is judged by what the first has written; so do a command and an import.
+Rules: R2.5, R4.3, R4b, R5.4, R8. Callers: web/ (409 on Refused), the command line.
 """
 
 from contextlib import suppress
@@ -24,7 +24,7 @@ from rules.matters import subject_of
 from rules.policy import Policy
 from rules.workdays import Calendar
 from store import facts
-from store.locks import Lock, alone_for
+from store.locks import Lock, alone_for, beside_others
 
 Fact = TypeVar("Fact", Visit, Leave, Petition, PetitionEvent, ProjectEvent, Acknowledgement)
 
@@ -74,6 +74,7 @@ def _change(
 ) -> Fact:
     draft = _read(table, fact)
     row: Any = draft.row
+    beside_others(connection, Lock.RECORDING)
     alone_for(connection, Lock.CHANGING, _about(table, row))
     if is_new and facts.is_on_record(connection, table, row.id):
         raise Refused([Where(table).fault(0, "id", row.id, "is on record already")])

@@ -1,7 +1,8 @@
 """How does a record come into the database: all of it, or nothing?
 
 Everything is judged and written in one transaction; leaves and visits stream through it. Importing the same
-record again changes nothing. Rules: R8; INTERFACES "The record". Caller: `duban import`.
+record again changes nothing. Commands and other imports wait meanwhile, as on SQLite all writers do.
+Rules: R8; INTERFACES "The record". Caller: `duban import`.
 """
 
 from collections import defaultdict
@@ -25,6 +26,7 @@ from rules.facts import Row
 from rules.policy import Policy
 from rules.workdays import Calendar
 from store import facts
+from store.locks import Lock, alone
 from store.upserts import Tally
 
 Values = Sequence[Any]
@@ -95,6 +97,7 @@ class _Import:
 
     def run(self) -> ImportReport:
         self.examination.read()
+        alone(self.connection, Lock.RECORDING)  # what the rows are judged by stays as it is until they are written
         judgement = self.examination.judge()
         if self.refuse is None or self.examination.structural:
             return self._all_or_nothing(judgement)

@@ -2,7 +2,7 @@
 
 PostgreSQL's advisory locks, held until the transaction ends. On SQLite whoever writes is alone anyway.
 Callers: store/audit.py, store/migrating.py, intake/commands.py,
-intake/adopting.py, intake/replies.py, actors/claiming.py.
+intake/adopting.py, intake/importing.py, intake/replies.py, actors/claiming.py.
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,11 @@ class Lock(IntEnum):
     ADOPTING = 8634  #: a change of the policy, which is laid over those before it
     COUNTING = 8635  #: what a person has had on the day on which a late message leaves
     REPLYING = 8636  #: by SMS, for each number
+    RECORDING = 8637  #: an import, alone; commands, beside one another
 
 
 _ALONE: Final = text("SELECT pg_advisory_xact_lock(:lock)")
+_BESIDE: Final = text("SELECT pg_advisory_xact_lock_shared(:lock)")
 _ALONE_FOR: Final = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))")
 
 
@@ -31,6 +33,12 @@ def alone(connection: Connection, lock: Lock) -> None:
     """Wait for whoever else does this, and keep others waiting."""
     if connection.dialect.name == "postgresql":
         connection.execute(_ALONE, {"lock": lock})
+
+
+def beside_others(connection: Connection, lock: Lock) -> None:
+    """Wait for whoever does this alone, and keep him waiting, but nobody who does it like us."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_BESIDE, {"lock": lock})
 
 
 def alone_for(connection: Connection, lock: Lock, names: Iterable[str]) -> None:

@@ -10,10 +10,13 @@ from config.policies import load_policy
 from intake import commands
 from intake.adopting import adopt_changes
 from intake.faults import Refused
+from intake.importing import import_record
 from rules.facts import Acknowledgement
 from rules.policy import Policy
 from store import facts, policies
+from tests.intake.records import write
 from tests.rules.builders import CALENDAR, at, day, event, petition, record, seat
+from tests.store.between import Other
 from tests.store.databases import (
     engine,
     postgres_engine,
@@ -107,6 +110,47 @@ def test_who_writes_about_another_opinion_waits_for_nobody(postgres_engine):
         commands.report_petition_event(connection, event("03-10 10:00", "withdrawn"), **TERMS)
         threading.Thread(target=run).start()
         assert done.wait(10)
+
+
+ASSIGNED = {"petition_events": "P1,2026-03-10T10:01,assigned,DT,,,,,\n"}
+
+
+def bring_in(engine, folder):
+    return lambda _: import_record(folder, engine, **TERMS)
+
+
+@pytest.fixture
+def county(postgres_engine):
+    with postgres_engine.begin() as connection:
+        save(connection, record(seats=(seat(),), petitions=(petition(),)))
+    return postgres_engine
+
+
+def test_an_import_is_judged_by_what_happened_to_its_opinions_a_moment_before(county, tmp_path):
+    imported = Other(county, bring_in(county, write(tmp_path, ASSIGNED, whole=False)))
+    with county.begin() as connection:
+        commands.report_petition_event(connection, event("03-10 10:00", "withdrawn"), **TERMS)
+        assert not imported.begin(), "it waits for the command"
+    assert [fault.column for fault in imported.end().faults] == ["event"]
+    assert [one.event for one in kept(county, "petition_events")] == ["withdrawn"]
+
+
+def test_a_command_is_judged_by_what_an_import_brings_in_meanwhile(county, tmp_path):
+    handled = Other(county, lambda c: commands.report_petition_event(c, event("03-10 10:00", "withdrawn"), **TERMS))
+    handled.begin_after(county, "incoming_petition_events")
+    assert bring_in(county, write(tmp_path, ASSIGNED, whole=False))(None).is_written
+    with pytest.raises(Refused):
+        handled.end()
+    assert [one.event for one in kept(county, "petition_events")] == ["assigned"]
+
+
+def test_of_two_imports_at_once_the_second_is_judged_by_the_first(county, tmp_path):
+    withdrawn = {"petition_events": "P1,2026-03-10T10:00,withdrawn,,,,,,\n"}
+    second = Other(county, bring_in(county, write(tmp_path / "second", withdrawn, whole=False)))
+    second.begin_after(county, "incoming_petition_events")
+    assert bring_in(county, write(tmp_path / "first", ASSIGNED, whole=False))(None).is_written
+    assert second.end().faults
+    assert [one.event for one in kept(county, "petition_events")] == ["assigned"]
 
 
 def test_of_two_changes_of_the_policy_the_second_is_laid_over_the_first(engine):

@@ -43,16 +43,21 @@ def reckon_changes(connection: Connection, desks: Desks, desk: Desk, at: datetim
 
     Running twice is harmless: the second finds nothing to do.
     """
-    changed = _changed(connection, at)
-    if projection.take_house(connection):
-        note_changed_house(connection)
-        for _ in changed:  # their marks are taken before any of them is read; then everything is reckoned, once
-            pass
-        desk, changed = desks.of(connection), subjects_in_lots(connection, BATCH)
-    reckoned = 0
-    for lot in chain(changed, projection.subjects_due(connection, at, BATCH)):
-        reckon_subjects(connection, desk, lot, at, since)
-        reckoned += len(lot)
+    changed, due = _changed(connection, at), projection.subjects_due(connection, at, BATCH)
+    lots, reckoned = chain(changed, due), 0
+    lot: Sequence[Subject] | None = ()
+    while lot is not None:
+        facts_of_lot = read_lot(connection, desk, lot)
+        # Only now: what was read may refer to an organisation that has come in since the desk was made.
+        if projection.take_house(connection):
+            note_changed_house(connection)
+            for _ in changed:  # their marks are taken before any of them is read; then everything is reckoned, once
+                pass
+            desk, lots = desks.of(connection), chain(subjects_in_lots(connection, BATCH), due)
+        else:
+            reckon_lot(connection, desk, facts_of_lot, at, since)
+            reckoned += len(lot)
+        lot = next(lots, None)
     return reckoned, desk
 
 
@@ -104,11 +109,9 @@ def read_lot(connection: Connection, desk: Desk, subjects: Sequence[Subject], *,
     return Lot(subjects, read_dossiers(connection, desk, subjects), rows, stored)
 
 
-def reckon_subjects(
-    connection: Connection, desk: Desk, subjects: Sequence[Subject], at: datetime, since: datetime
-) -> None:
+def reckon_lot(connection: Connection, desk: Desk, lot: Lot, at: datetime, since: datetime) -> None:
     """Bring the matters of some subjects up to `at`, and decide the notices of what happened."""
-    decided = decide_lot(connection, desk, read_lot(connection, desk, subjects), at, since)
+    decided = decide_lot(connection, desk, lot, at, since)
     keep(connection, decided)
     drop(connection, decided.forgotten, decided.gone)
 

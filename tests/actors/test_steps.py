@@ -26,10 +26,13 @@ from store.engine import make_engine
 from tests.actors.installations import Installation
 from tests.rules.builders import (
     CALENDAR,
+    CONTACTS,
+    OFFICES,
     at,
     contact,
     day,
     event,
+    office,
     petition,
     policy,
     progress,
@@ -39,6 +42,8 @@ from tests.rules.builders import (
     visit,
 )
 from tests.rules.builders import milestone as planned
+from tests.store.between import Other
+from tests.store.saving import save
 
 MARCH = "visit:S1:2026-03"
 #: a term that ends with April: nothing but March and April, and no May
@@ -456,6 +461,23 @@ def test_a_change_of_the_organisation_has_each_subject_reckoned_once_whatever_el
     assert early.wake("03-10 16:01").reckoned == len(known)
     with early.engine.begin() as connection:
         assert not look_ahead(connection).is_stale
+
+
+def test_an_office_that_comes_in_with_its_first_opinion_while_a_step_is_taken_is_told(postgres_engine):
+    duban = Installation(postgres_engine, start=day("03-09"))
+    duban.keep(record(seats=(SEAT,), petitions=(petition(),)))
+    duban.run("03-10 11:00")
+    duban.keep(record(petitions=(petition("P2"),)))
+    assigned = tuple(event("03-10 10:00", "assigned", of, office="DNEW") for of in ("P1", "P2"))
+    more = {"offices": (*OFFICES, office("DNEW", "department", "T1")), "contacts": (*CONTACTS, contact("DNEW"))}
+    brought = Other(postgres_engine, lambda c: save(c, record(**more, petition_events=assigned)))
+    brought.begin_after(postgres_engine, "some_house")  # the step has looked whether the organisation has changed
+    duban.wake("03-10 11:01")
+    brought.end()
+    duban.wake("03-10 11:02")
+    told = {line[1] for line in duban.told() if line[2:4] == ("event-assigned", "CDNEW")}
+    assert told == {"petition:P1:accept:1", "petition:P2:accept:1"}
+    assert [one.notice.matter for one in duban.notices(verdict="undeliverable")] == []
 
 
 def test_a_fact_removed_by_another_program_is_reckoned_at_the_next_step(duban):

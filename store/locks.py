@@ -1,8 +1,7 @@
 """Who waits for whom, where no row that both would write stands for what they do?
 
 PostgreSQL's advisory locks, held until the transaction ends. On SQLite whoever writes is alone anyway.
-Callers: store/audit.py, store/migrating.py, intake/commands.py,
-intake/adopting.py, intake/importing.py, intake/replies.py, actors/claiming.py.
+Callers: store/, intake/, actors/claiming.py.
 """
 
 from collections.abc import Iterable

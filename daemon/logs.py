@@ -8,6 +8,7 @@ daemon/serving.py.
 import logging
 import re
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -30,6 +31,17 @@ def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
     return {key: masked(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
+class _Printer(structlog.PrintLogger):
+    """Prints lines. One that cannot be written, the disk full or the reader gone, is lost, and ends no work."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: the stream is closed
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
+
 def log_as_json() -> None:
     """Log in JSON lines, for a service."""
     _configure(logging.INFO, structlog.processors.JSONRenderer(ensure_ascii=False))
@@ -50,7 +62,7 @@ def _configure(level: int, renderer: Any) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=lambda *_: _Printer(),
     )
     # Libraries log by the standard way; what they say is masked too.
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)

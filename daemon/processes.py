@@ -4,10 +4,12 @@
 apart, with a broker on Redis between them. Callers: daemon/commands, daemon/up.
 """
 
+import os
 import signal
 import threading
+import time
 from _thread import start_new_thread
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Final
@@ -23,6 +25,7 @@ from config.services import Services, open_services
 from daemon import watchdog
 from daemon.clockwork import Clockwork
 from daemon.logs import log_as_json
+from daemon.saying import OUT_OF_REACH
 from store import installation, migrating, outbox
 from store.engine import reading
 
@@ -33,6 +36,8 @@ BROKER_MS: Final = 250
 EMBEDDED_MS: Final = 100
 IDENTITY_LENGTH: Final = 8
 ALIVE_S: Final = 20.0  #: between two signs of life of a worker
+ENDS_S: Final = 20.0  #: the work in hand has so long to end, once a process is told to stop
+SAYS_S: Final = 0.5
 ASKS_S: Final = 1.0  #: between two looks for a database that is being made
 POLICY: Final = "policy"  #: the policy that a demo's database was made with
 CLOCK: Final = "clock"  #: what the database is run on: the machine's clock or a drill's
@@ -196,16 +201,35 @@ def _look_after(services: Services, stopping: threading.Event) -> None:
         watchdog.tell(watchdog.ALIVE)
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that Ctrl-C and SIGTERM set, however often they come."""
+def stop_on_signals(end: Callable[[], None] | None = None, ends_s: float = ENDS_S) -> threading.Event:
+    """Return an event that Ctrl-C and SIGTERM set, however often they come.
+
+    `end` is called if the process still runs after `ends_s`; by default it is ended.
+    """
     stopping = threading.Event()
+
+    def set_and_see_to_it() -> None:
+        stopping.set()
+        time.sleep(ends_s)
+        (end or _end_at_once)()
 
     def stop(*_: object) -> None:
         # A signal comes between any two instructions, also while this thread is inside the event, or setting it for the
         # signal before: it would wait for its own lock for ever. Another thread waits for it a moment.
         if not stopping.is_set():
-            start_new_thread(stopping.set, ())
+            start_new_thread(set_and_see_to_it, ())
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     return stopping
+
+
+def _end_at_once() -> None:
+    """End the process although its work waits: for a lock that somebody holds, a server that does not answer.
+
+    As after a kill, the database undoes what was not committed, and what was on its way is settled by others.
+    """
+    # On a thread of its own: who reads the log may be what is waited for.
+    start_new_thread(log.error, ("the work in hand does not end; ending without it",))
+    time.sleep(SAYS_S)
+    os._exit(OUT_OF_REACH)

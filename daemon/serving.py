@@ -7,7 +7,7 @@ headers say of a request's origin is left to web/origins.py. Callers: daemon/com
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,7 +62,8 @@ def run_web(*, host: str = LOOPBACK, port: int | None = None) -> None:
     with serving(services, Desks(services), host) as address:
         log.info("serving", url=address.url)
         if address.first:
-            print(f"the first operator signs up, once, at {address.url}{address.first}", flush=True)  # noqa: T201
+            with suppress(OSError):  # the disk is full: no reason not to serve
+                print(f"the first operator signs up, once, at {address.url}{address.first}", flush=True)  # noqa: T201
         stopping.wait()
 
 

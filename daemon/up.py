@@ -6,6 +6,7 @@ something. Callers: daemon/commands.
 
 import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -56,7 +57,7 @@ def run_up(*, demo: bool, port: int | None) -> None:
 
         with serving(services, desks) as address:
             _show(services, desks, steps, console, stopping, address)
-    console.print(f"stopped; all is kept in {services.engine.url.render_as_string(hide_password=True)}")
+    _say(console, f"stopped; all is kept in {services.engine.url.render_as_string(hide_password=True)}")
 
 
 def _settings(*, demo: bool, port: int | None) -> Settings:
@@ -86,7 +87,7 @@ def _begin(services: Services, console: Console, *, demo: bool) -> None:
         claim_for_clock(connection, services)
         if demo:
             if facts.is_empty(connection):
-                console.print(f"第一次启动：正在生成一个虚构的县级市（{DEMO_YEAR}年）…… making up a municipality")
+                _say(console, f"第一次启动：正在生成一个虚构的县级市（{DEMO_YEAR}年）…… making up a municipality")
                 _fill(connection, services)
             installation.put(connection, POLICY, services.policy.model_dump_json(by_alias=True))
     if isinstance(services.clock, DrillClock):
@@ -138,7 +139,7 @@ def _show(
 ) -> None:
     if not console.is_terminal:
         with reading(services.engine) as connection:
-            console.print(address.line(connection), highlight=False)
+            _say(console, address.line(connection))
         _print_steps(steps, console, stopping)
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
@@ -152,7 +153,13 @@ def _show(
 
 
 def _print_steps(steps: StepLog, console: Console, stopping: threading.Event) -> None:
-    console.print("督办 duban 已启动；Ctrl-C 结束")
+    _say(console, "督办 duban 已启动；Ctrl-C 结束")
     while not stopping.wait(FRAME_S):
         while steps.lines:
-            console.print(steps.lines.popleft(), highlight=False)
+            _say(console, steps.lines.popleft())
+
+
+def _say(console: Console, line: str) -> None:
+    """Print a line; one that cannot be written, since the disk is full, ends no work."""
+    with suppress(OSError):
+        console.print(line, highlight=False)

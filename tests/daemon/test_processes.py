@@ -2,6 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -21,9 +25,71 @@ def _handlers():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.timeout(30)
 def test_a_signal_that_comes_while_the_event_is_locked_is_neither_lost_nor_a_deadlock(number):
-    stopping = stop_on_signals()
+    stopping = stop_on_signals(end=lambda: None)
     # So it stands while the thread begins or ends its wait, and while the signal before this one is set.
     with stopping._cond:
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
     assert stopping.wait(SOON_S)
+
+
+# Its log -----------------------------------------------------------------------------------
+
+FULL = Path("/dev/full")
+#: a process whose work waits for somebody for ever
+WAITS = """
+import sys, threading
+from daemon.logs import log_as_json
+from daemon.processes import stop_on_signals
+log_as_json()
+stop_on_signals(ends_s=0.1)
+print("ready", file=sys.stderr, flush=True)
+threading.Event().wait()
+"""
+LOGS = """
+import sys, structlog
+from daemon.logs import log_as_json
+log_as_json()
+for _ in range(1000):
+    structlog.get_logger().error("a look failed; looking again")
+print("went on", file=sys.stderr)
+"""
+
+
+def python(program, stdout):
+    return subprocess.Popen([sys.executable, "-c", program], stdout=stdout, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.timeout(30)
+def test_a_process_whose_work_does_not_end_ends_without_it():
+    process = python(WAITS, subprocess.PIPE)
+    assert process.stderr.readline() == "ready\n"
+    process.terminate()
+    out, _ = process.communicate(timeout=SOON_S)
+    assert process.returncode == 3
+    assert "the work in hand does not end" in out
+
+
+@pytest.mark.timeout(30)
+def test_a_log_that_nobody_reads_keeps_no_process_from_its_end():
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writes, b"x" * 4096)
+    os.set_blocking(writes, True)
+    process = python(WAITS, writes)
+    assert process.stderr.readline() == "ready\n"
+    process.terminate()
+    process.communicate(timeout=SOON_S)
+    assert process.returncode == 3
+    os.close(reads)
+    os.close(writes)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no full device here")
+def test_a_line_that_the_full_disk_does_not_take_stops_nobody():
+    with FULL.open("w") as full:
+        process = python(LOGS, full)
+        _, err = process.communicate(timeout=30)
+    assert err.startswith("went on\n")

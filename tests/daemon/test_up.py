@@ -105,9 +105,9 @@ def ready(record, duban, database, monkeypatch) -> Path:
 
 
 @contextmanager
-def running() -> Iterator[subprocess.Popen[str]]:
+def running(stdout: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     """`duban up` as a process of its own, without a terminal; it ends with the test."""
-    process = subprocess.Popen([DUBAN, "up"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen([DUBAN, "up"], stdout=stdout, stderr=subprocess.STDOUT, text=True)
     try:
         yield process
     finally:
@@ -228,6 +228,14 @@ def test_without_a_terminal_each_line_stays_whole(ready):
         process.send_signal(signal.SIGINT)
         _, out = ended(process)
     assert out.splitlines()[-1] == f"stopped; all is kept in sqlite:///{ready}"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_what_it_shows_fills_the_disk_and_stops_nothing(ready):
+    with Path("/dev/full").open("w") as full, running(full.fileno()) as process:
+        soon(lambda: arrived(ready, 2 * PETITIONS), process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=STOP_S)
 
 
 def test_a_database_of_a_drill_is_refused_to_the_machines_clock(ready, monkeypatch):

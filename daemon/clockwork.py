@@ -37,7 +37,6 @@ LAG_S: Final = 0.01  #: a look that comes later than this takes what came in mea
 POLL_S: Final = 0.001  #: between the first two looks whether a step is taken; each is a quarter longer than the last
 MOST_POLL_S: Final = 0.05  #: between two of them at most, and where the database tells of it
 SWEEP_S: Final = 5.0  #: between two sweeps, in real seconds
-LEASE: Final = "clock"
 LEASE_S: Final = 15.0
 RENEW_S: Final = 5.0
 
@@ -137,7 +136,7 @@ class Clockwork:
             return True
         with self._services.engine.begin() as connection:
             now = self._services.lease_now(connection)
-            mine = leases.take(connection, LEASE, self._holder, now, LEASE_S)
+            mine = leases.take(connection, leases.CLOCK, self._holder, now, LEASE_S)
         self._renewed = time.monotonic() if mine else None
         return mine
 
@@ -148,7 +147,7 @@ class Clockwork:
             return
         try:
             with self._services.engine.begin() as connection:
-                leases.give_back(connection, LEASE, self._holder)
+                leases.give_back(connection, leases.CLOCK, self._holder)
         except SQLAlchemyError:
             log.exception("the lease could not be given back; it runs out by itself")
 

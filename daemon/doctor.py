@@ -26,7 +26,7 @@ from rules.facts import Channel, local_day
 from rules.matters import Cause, Matter, MatterKind
 from rules.notices import Notice, Verdict
 from rules.offices import Person
-from store import facts, gateways, installation, migrating, outbox, vitals
+from store import facts, gateways, installation, leases, migrating, outbox, vitals
 from store.ahead import CURSOR
 from store.engine import reading
 
@@ -109,17 +109,21 @@ def _broker(connection: Connection, services: Services) -> Symptom:
     queues = ", ".join(sorted(broker.get_declared_queues()))
     trouble = _redis_trouble(url) if url else None
     if trouble:
-        return _look("broker", f"Redis does not answer: {trouble}; check DUBAN_REDIS_URL and the server")
+        return _look("broker", f"Redis {trouble}; check DUBAN_REDIS_URL and the server")
     return _well("broker", f"{f'Redis, for {mark}' if url else 'embedded'}, queues {queues}")
 
 
 def _redis_trouble(url: str) -> str | None:
     import redis
 
+    from config.broker import try_to_ring
+
     try:
-        redis.Redis.from_url(url, socket_timeout=REACH_S, socket_connect_timeout=REACH_S).ping()
+        try_to_ring(url, REACH_S)
+    except redis.ResponseError as err:
+        return f"takes no bells: {err}"
     except (redis.RedisError, OSError) as err:
-        return type(err).__name__
+        return f"does not answer: {type(err).__name__}"
     return None
 
 
@@ -185,6 +189,9 @@ def _clock(connection: Connection, services: Services) -> Symptom:
     now = services.clock.now()
     if text and now < datetime.fromisoformat(text) - BACK and not services.settings.clock:
         return _look("clock", f"it is {now}, but all is done up to {text}: set the machine's clock")
+    lapsed = leases.lapsed_at(connection, leases.CLOCK) if services.settings.redis_url else None
+    if lapsed is not None and services.lease_now(connection) - lapsed > WAITED:
+        return _look("clock", f"none has run since {lapsed}: start duban daemon, or see its log")
     return _well("clock", f"it is {now.isoformat(timespec='seconds')}; done up to {text or 'nothing yet'}")
 
 

@@ -1,7 +1,7 @@
 """Which daemon does the work that one is enough for, and what has been done once for its slot of time?
 
 A lease saves work and proves nothing: that nothing is done twice rests on unique keys. Callers: daemon/clockwork.py,
-actors/steps.py, actors/watching.py.
+actors/steps.py, actors/watching.py, web/health.py.
 """
 
 from datetime import datetime, timedelta
@@ -11,6 +11,8 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from store.schema_service import leases, slots
 from store.upserts import insert_one
+
+CLOCK: Final = "clock"  #: the lease of the daemon that has steps taken
 
 _TAKE: Final = (
     update(leases)
@@ -29,6 +31,13 @@ def take(connection: Connection, name: str, holder: str, now: datetime, for_s: f
     if connection.execute(_TAKE, values).rowcount == 1:
         return True
     return insert_one(connection, leases, {"name": name, "holder": holder, "token": 1, "expires": expires})
+
+
+def lapsed_at(connection: Connection, name: str) -> datetime | None:
+    """Return when a lease runs out, or has run out with its holder gone; None if it was given back or never taken."""
+    query = select(leases.c.expires).where(leases.c.name == name)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
 
 
 def give_back(connection: Connection, name: str, holder: str) -> None:

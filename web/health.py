@@ -11,19 +11,19 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from config.broker import try_to_ring
 from config.services import Services
 from rules.dockets import Desk
 from rules.facts import SHANGHAI, local_day, midnight
 from rules.ladders import round_at
-from store import installation, migrating, outbox, vitals
+from store import installation, leases, migrating, outbox, vitals
 from store.ahead import CURSOR
 from store.engine import reading
 from web.metrics import metrics
@@ -82,9 +82,11 @@ def _look_at_broker(services: Services, report: Report) -> None:
         report.found["broker"] = "embedded"
         return
     try:
-        with Redis.from_url(url, socket_timeout=BROKER_TIMEOUT_S, socket_connect_timeout=BROKER_TIMEOUT_S) as redis:
-            redis.ping()
+        try_to_ring(url, BROKER_TIMEOUT_S)
         report.found["broker"] = "ok"
+    except ResponseError as err:
+        report.found["broker"] = "takes no bells"
+        report.reasons.append(f"the broker takes no bells: {type(err).__name__}")
     except RedisError:
         report.found["broker"] = "out of reach"
         report.reasons.append("the broker is out of reach")
@@ -104,8 +106,16 @@ def _look_at_database(
     now = services.clock.now()
     report.found["now"] = _shown(now)
     report.found["held"] = outbox.held_because(connection) is not None
+    _look_at_clock(connection, services, report)
     _look_at_messages(connection, services, now, report)
     _look_at_rounds(connection, services, desk_of(connection), now, report)
+
+
+def _look_at_clock(connection: Connection, services: Services, report: Report) -> None:
+    """See whether a daemon looks for what is due; one that was stopped in good order has given its lease back."""
+    lapsed = leases.lapsed_at(connection, leases.CLOCK) if services.settings.redis_url else None
+    if lapsed is not None and services.lease_now(connection) - lapsed > LATE:
+        report.reasons.append(f"no clock has run since {_shown(lapsed)}: start duban daemon, or see its log")
 
 
 def _look_at_messages(connection: Connection, services: Services, now: datetime, report: Report) -> None:

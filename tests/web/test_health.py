@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from store import findings, gateways
+from store import findings, gateways, leases
 from tests.actors.installations import Installation
 from tests.rules.builders import at
 from tests.web.browsers import BASE, NOW, RESIDENT, RESIDENT_MOBILE, csrf_in
@@ -121,6 +122,32 @@ def test_a_broker_within_reach_is_asked(house, valkey_url):
     house.send_due()
     client = TestClient(make_app(house.services, house.desks), base_url=BASE)
     assert ready(client)[1]["broker"] == "ok"
+
+
+@pytest.mark.parametrize(("key", "value"), [("maxmemory", "1"), ("min-replicas-to-write", "1")])
+def test_a_broker_that_answers_and_takes_nothing_shows(house, own_valkey, key, value):
+    house.services.settings = house.services.settings.model_copy(update={"redis_url": own_valkey.url})
+    house.send_due()
+    client = TestClient(make_app(house.services, house.desks), base_url=BASE)
+    assert ready(client)[1]["reasons"] == []
+    with Redis.from_url(own_valkey.url) as redis:
+        redis.config_set(key, value)
+    status, told = ready(client)
+    assert status == 503
+    assert told["reasons"][0].startswith("the broker takes no bells")
+
+
+@pytest.mark.parametrize(("minutes", "is_told"), [(9, False), (11, True), pytest.param(None, False, id="given back")])
+def test_a_daemon_that_has_died_shows(house, own_valkey, minutes, is_told):
+    house.services.settings = house.services.settings.model_copy(update={"redis_url": own_valkey.url})
+    house.send_due()
+    with house.engine.begin() as connection:
+        now = house.services.lease_now(connection)
+        leases.take(connection, leases.CLOCK, "d", now - timedelta(minutes=minutes or 0), 0.0)
+        if minutes is None:
+            leases.give_back(connection, leases.CLOCK, "d")
+    client = TestClient(make_app(house.services, house.desks), base_url=BASE)
+    assert any("no clock has run" in reason for reason in ready(client)[1]["reasons"]) == is_told
 
 
 def test_another_schema_shows(house, client):

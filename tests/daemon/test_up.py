@@ -231,9 +231,9 @@ def test_without_a_terminal_each_line_stays_whole(ready):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
-def test_what_it_shows_fills_the_disk_and_stops_nothing(ready):
+def test_what_it_shows_fills_the_disk_and_stops_nothing(expected, ready):
     with Path("/dev/full").open("w") as full, running(full.fileno()) as process:
-        soon(lambda: arrived(ready, 2 * PETITIONS), process)
+        soon(lambda: arrived(ready, len(expected)), process)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=STOP_S)
 

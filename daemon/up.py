@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from actors.desks import Desks
 from actors.steps import Plan, cursor, plan_next, take_step
@@ -144,12 +145,19 @@ def _show(
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            with reading(services.engine) as connection:
-                scene = look(connection, desks.of(connection), services.clock.now(), services.clock.speed, steps)
-                where = address.line(connection)
-            live.update(Group(Text(where, style="bold"), draw(scene)), refresh=True)
+            try:
+                screen = _screen(services, desks, steps, address)
+            except SQLAlchemyError as err:  # clock and workers go on when it is back, and so does this
+                screen = Group(Text(f"数据库暂时无法访问 the database: {type(err).__name__}", style="bold red"))
+            live.update(screen, refresh=True)
             if stopping.wait(FRAME_S):
                 return
+
+
+def _screen(services: Services, desks: Desks, steps: StepLog, address: "Address") -> Group:
+    with reading(services.engine) as connection:
+        scene = look(connection, desks.of(connection), services.clock.now(), services.clock.speed, steps)
+        return Group(Text(address.line(connection), style="bold"), draw(scene))
 
 
 def _print_steps(steps: StepLog, console: Console, stopping: threading.Event) -> None:

@@ -11,18 +11,25 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pytest
 from rich.console import Console
+from sqlalchemy.exc import OperationalError
 
+from actors.desks import Desks
 from config.services import open_services
+from daemon import up
 from daemon.processes import WrongClock
-from daemon.up import _begin
+from daemon.serving import Address
+from daemon.up import _begin, _show
+from daemon.view import StepLog, look
 from tests.daemon.conftest import Answer, opened, typed
 
 DUBAN: Final = Path(sys.executable).with_name("duban")
@@ -341,3 +348,25 @@ def test_the_demo_shows_the_ten_towns_in_a_terminal_and_ends_with_ctrl_c(tmp_pat
             process.wait()
         os.close(master)
     assert (tmp_path / "var" / "demo.db").is_file()
+
+
+def test_a_database_that_is_away_for_a_moment_does_not_end_what_a_terminal_shows(database, monkeypatch):
+    stopping = threading.Event()
+    looks = []
+
+    def look_in_vain_first(*given):
+        looks.append(given)
+        if len(looks) == 1:
+            raise OperationalError("SELECT", None, Exception("the database is starting up"))
+        stopping.set()
+        return look(*given)
+
+    monkeypatch.setattr(up, "look", look_in_vain_first)
+    monkeypatch.setattr(up, "FRAME_S", 0.0)
+    console = Console(file=StringIO(), force_terminal=True, width=120, height=40)
+    with opened(monkeypatch):
+        services = open_services()
+        _begin(services, console, demo=False)
+        _show(services, Desks(services), StepLog(), console, stopping, Address("http://here", None))
+    said = console.file.getvalue()
+    assert said.index("OperationalError") < said.index("http://here")

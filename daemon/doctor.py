@@ -67,9 +67,9 @@ def examine() -> list[Symptom]:
 
 def _with_database(connection: Connection, services: Services) -> Iterator[Symptom]:
     url = services.engine.url.render_as_string(hide_password=True)
-    writes = vitals.takes_writes(connection)
-    no_writes = "takes no writes: it is a standby, or set to read only; name the primary in DUBAN_DATABASE_URL"
-    yield Symptom("database", writes, url if writes else f"{url} {no_writes}")
+    why = vitals.no_writes_because(connection)
+    mend = "name the primary in DUBAN_DATABASE_URL, or mend the disk or the rights"
+    yield Symptom("database", why is None, f"{url} takes no writes: {why}; {mend}" if why else url)
     version, known = migrating.current_version(connection), migrating.head_version()
     wrong = migrating.misfit(connection)
     newer = "" if version == known else ", which it admits: an upgrade is under way, or was taken back"

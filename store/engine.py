@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -24,6 +25,7 @@ SWITCH_S: Final = 0.01  #: between two tries at switching a new file to the writ
 #: PostgreSQL quotes the row that breaks a rule, cell by cell, and what comes after may be a line of a cell
 QUOTED_ROW: Final = re.compile(r"\nDETAIL:.*", re.DOTALL)
 CONNECT_S: Final = 5
+FILE: Final = "file"  #: where a connection to SQLite keeps which file it has open: its path, and what it is
 #: A host whose network is cut says no goodbye. By default PostgreSQL keeps the locks of such a one for two hours, and
 #: the host waits a quarter of an hour for an answer: both ends give up after about ten seconds.
 SILENT: Final = {"keepalives_idle": 4, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
@@ -71,7 +73,7 @@ def _make_for_its_owner(_dialect: Any, _record: Any, args: list[Any], _options: 
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
     # SQLAlchemy's own BEGIN goes out; the driver must not send another.
     connection.isolation_level = None
     # FULL: a claim that a power cut undid would be a message sent twice.
@@ -79,6 +81,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     _keep_write_ahead_log(connection)
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    file = connection.execute("PRAGMA database_list").fetchone()[2]
+    record.info[FILE] = (file, file_at(file))
+
+
+def file_at(path: str) -> tuple[int, int] | None:
+    """Return what tells the file at a path from any other, or None if there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _keep_write_ahead_log(connection: sqlite3.Connection) -> None:

@@ -4,15 +4,19 @@ Each statement reads an index of what is open, or of today: a scrape costs the s
 data. Callers: web/health.py, web/metrics.py.
 """
 
+import os
+import shutil
 from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import Connection, func, select, text
 
 from rules.deliveries import State
+from store.engine import FILE, file_at
 from store.schema import findings, matters, messages, notices
 from store.views.matters import standing
 
+ROOM: Final = 8 * 1024 * 1024  #: bytes on the disk: with less the write-ahead log cannot grow
 #: states in which a message still asks for something
 ASKING: Final = (State.DUE, State.SENDING, State.HELD, State.UNKNOWN, State.FAILED, State.UNDELIVERABLE)
 
@@ -24,11 +28,19 @@ def open_messages(connection: Connection) -> dict[tuple[str, str], int]:
     return {(state, channel): count for state, channel, count in found}
 
 
-def takes_writes(connection: Connection) -> bool:
-    """Say whether the database takes writes: a standby, or one that is set to read only, answers every question."""
-    if connection.dialect.name != "postgresql":
-        return True
-    return bool(connection.execute(_TAKES_WRITES).scalar())
+def no_writes_because(connection: Connection) -> str | None:
+    """Return why the database takes no writes though it answers every question; None if it takes them."""
+    if connection.dialect.name == "postgresql":
+        return None if connection.execute(_TAKES_WRITES).scalar() else "it is a standby, or set to read only"
+    path, opened = connection.info[FILE]
+    if not path:  # in memory
+        return None
+    if file_at(path) != opened:
+        # What is written goes into a file that nobody will find again.
+        return "its file was moved, deleted or replaced while it was open"
+    if not os.access(path, os.W_OK):
+        return "its file may not be written to"
+    return "its disk is full" if shutil.disk_usage(path).free < ROOM else None
 
 
 _TAKES_WRITES: Final = text(

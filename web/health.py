@@ -100,9 +100,10 @@ def _look_at_database(
     if wrong:
         report.reasons.append(wrong)
         return
-    if not vitals.takes_writes(connection):
+    no_writes = vitals.no_writes_because(connection)
+    if no_writes:
         report.found["database"] = READ_ONLY
-        report.reasons.append("the database takes no writes: it is a standby, or set to read only")
+        report.reasons.append(f"the database takes no writes: {no_writes}")
     now = services.clock.now()
     report.found["now"] = _shown(now)
     report.found["held"] = outbox.held_because(connection) is not None

@@ -10,9 +10,11 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from store import findings, gateways, leases
+from store import findings, gateways, leases, vitals
+from store.engine import make_engine
 from tests.actors.installations import Installation
 from tests.rules.builders import at
+from tests.store.databases import with_schema
 from tests.web.browsers import BASE, NOW, RESIDENT, RESIDENT_MOBILE, csrf_in
 from web.app import make_app
 from web.health import READ_ONLY
@@ -196,6 +198,25 @@ def test_a_database_that_takes_no_writes_shows(postgres_engine):
     assert answer.status_code == 503
     assert answer.json()["database"] == READ_ONLY
     assert answer.json()["reasons"][0].startswith("the database takes no writes")
+
+
+@pytest.mark.parametrize("trouble", ["moved", "replaced", "full"])
+def test_a_file_that_takes_no_writes_shows(tmp_path, monkeypatch, trouble):
+    file = tmp_path / "duban.db"
+    with_schema(f"sqlite:///{file}")
+    house = Installation(make_engine(f"sqlite:///{file}"), start=NOW.date())
+    client = TestClient(make_app(house.services, house.desks), base_url=BASE)
+    assert READ_ONLY not in client.get("/readyz").json().values()
+    if trouble == "full":
+        monkeypatch.setattr(vitals, "ROOM", 2**60)
+    else:
+        file.rename(tmp_path / "elsewhere.db")
+    if trouble == "replaced":
+        file.write_bytes((tmp_path / "elsewhere.db").read_bytes())
+    answer = client.get("/readyz")
+    house.engine.dispose()
+    assert answer.status_code == 503
+    assert answer.json()["reasons"][0].startswith("the database takes no writes: its ")
 
 
 @contextmanager

@@ -31,6 +31,9 @@ LOOPBACK: Final = "127.0.0.1"
 #: an answer in hand has so long to end
 GRACE_S: Final = 10
 WAITING_MOST: Final = 2048
+#: connections that asyncio takes at once. Where no more files can be opened it complains as often, with a traceback
+#: each, every second.
+ACCEPTED_AT_ONCE: Final = 1
 
 log = structlog.get_logger()
 
@@ -97,14 +100,22 @@ def _config(services: Services, desks: Desks, rehearser: Rehearser) -> uvicorn.C
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        backlog=ACCEPTED_AT_ONCE,
         h11_max_incomplete_event_size=16 * 1024,
     )
+
+
+class _Door(socket.socket):
+    """Lets as many wait as ever: for asyncio that is the number of connections that it takes at once."""
+
+    def listen(self, _: int = 0, /) -> None:
+        super().listen(WAITING_MOST)
 
 
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; 0 takes any free port."""
     try:
-        return socket.create_server((host, port), backlog=WAITING_MOST)
+        return _Door(fileno=socket.create_server((host, port), backlog=WAITING_MOST).detach())
     except OSError as err:
         raise WrongSettings(
             [f"port {port} of {host} cannot be had ({err.strerror}); name another: --port, or DUBAN_PORT"]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -14,7 +15,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -37,6 +38,8 @@ DAY: Final = "2026-03-31"
 PETITIONS: Final = 30
 WAIT_S: Final = 60.0
 STOP_S: Final = 20.0
+FILES: Final = 40
+TOO_MANY: Final = "out of system resource"
 Found = TypeVar("Found")
 
 OFFICES: Final = "\n".join(
@@ -112,9 +115,9 @@ def ready(record, duban, database, monkeypatch) -> Path:
 
 
 @contextmanager
-def running(stdout: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
-    """`duban up` as a process of its own, without a terminal; it ends with the test."""
-    process = subprocess.Popen([DUBAN, "up"], stdout=stdout, stderr=subprocess.STDOUT, text=True)
+def running(*words: str, stdout: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+    """`duban up` as a process of its own, without a terminal; it ends with the test. `words`: started by these."""
+    process = subprocess.Popen(words or [DUBAN, "up"], stdout=stdout, stderr=subprocess.STDOUT, text=True)
     try:
         yield process
     finally:
@@ -239,10 +242,25 @@ def test_without_a_terminal_each_line_stays_whole(ready):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
 def test_what_it_shows_fills_the_disk_and_stops_nothing(expected, ready):
-    with Path("/dev/full").open("w") as full, running(full.fileno()) as process:
+    with Path("/dev/full").open("w") as full, running(stdout=full.fileno()) as process:
         soon(lambda: arrived(ready, len(expected)), process)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=STOP_S)
+
+
+def test_connections_beyond_what_may_be_open_do_not_fill_the_log(ready):
+    with ExitStack() as stack:
+        process = stack.enter_context(running("sh", "-c", f"ulimit -n {FILES}; exec {DUBAN} up"))
+        soon(lambda: arrived(ready, 2 * PETITIONS), process)
+        assert process.stdout is not None
+        port = next(found[1] for line in process.stdout if (found := re.search(r"127\.0\.0\.1:(\d+)/", line)))
+        for _ in range(FILES):
+            stack.enter_context(socket.create_connection(("127.0.0.1", int(port))))
+        assert any(TOO_MANY in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        status, out = ended(process)
+    assert status == 0
+    assert out.count(TOO_MANY) < FILES
 
 
 def test_a_database_of_a_drill_is_refused_to_the_machines_clock(ready, monkeypatch):

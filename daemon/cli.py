@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from daemon.commands import keeping, levers, looks, people, policy, record, reports, running
-from daemon.saying import Commands
+from daemon.saying import Commands, print_what_can_be_printed
 
 #: in the order of a day's work, as `duban --help` lists them
 COMMANDS: Final = (
@@ -44,6 +44,7 @@ COMMANDS: Final = (
 @click.version_option(package_name="duban")
 def main() -> None:
     """督办 duban: the unattended clock of a county's People's Congress."""
+    print_what_can_be_printed()
 
 
 for command in COMMANDS:

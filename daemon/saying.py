@@ -4,9 +4,12 @@ Facts go to stdout, for people or as JSON. An error is one line on stderr: what,
 Callers: daemon/cli, daemon/commands.
 """
 
+import codecs
+import errno
 import json
 import sys
 from collections.abc import Iterable
+from io import TextIOWrapper
 from typing import Any, Final, NoReturn
 
 import click
@@ -22,6 +25,7 @@ MENDS: Final = {
     3: RIGHTS,  # SQLITE_PERM
     5: "another process has been writing for a minute; try again later",  # SQLITE_BUSY
     8: RIGHTS,  # SQLITE_READONLY
+    10: "see whether the disk is full, or failing",  # SQLITE_IOERR
     11: DAMAGED,  # SQLITE_CORRUPT
     13: "make room on the disk",  # SQLITE_FULL
     14: RIGHTS,  # SQLITE_CANTOPEN
@@ -46,6 +50,12 @@ POSTGRES_MENDS: Final = {
 }
 SQLITE_PRIMARY: Final = 0xFF  #: the rest of a code says more than is asked here
 SURROGATES: Final = "surrogates not allowed"  #: as Python says of bytes that were typed and are not UTF-8
+
+
+def print_what_can_be_printed() -> None:
+    """Have a question mark stand for what the terminal's characters lack: GB2312 knows neither `·` nor all names."""
+    if isinstance(sys.stdout, TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def fail(message: str, status: int) -> NoReturn:
@@ -125,7 +135,8 @@ def explained(err: Exception) -> tuple[str, int]:
         typed = err.object.encode("utf-8", "surrogateescape")
         return f"{typed!r} is not UTF-8; type it again, in a terminal that is set to UTF-8", BAD_INPUT
     if isinstance(err, OSError) and err.strerror and not isinstance(err, BrokenPipeError):  # `| head` has seen enough
-        return f"{err.filename or 'a file'}: {err.strerror}; name another place, or mend the rights", BAD_INPUT
+        mend = "make room on the disk" if err.errno == errno.ENOSPC else "name another place, or mend the rights"
+        return f"{err.filename or 'what is printed'}: {err.strerror}; {mend}", BAD_INPUT
     if isinstance(err, SQLAlchemyError):
         return f"the database: {_reason(err)}", OUT_OF_REACH
     return "", 0

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 a finding, 2 bad input or usage, 3 a service out of reach
 
 import errno
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -772,7 +773,7 @@ def test_a_database_that_may_not_be_written_is_not_sent_to_init():
 
 
 def test_the_codes_of_sqlite_are_those_that_it_gives():
-    names = ("PERM", "BUSY", "READONLY", "CORRUPT", "FULL", "CANTOPEN", "NOTADB")
+    names = ("PERM", "BUSY", "READONLY", "IOERR", "CORRUPT", "FULL", "CANTOPEN", "NOTADB")
     assert set(MENDS) == {getattr(sqlite3, f"SQLITE_{name}") for name in names}
 
 
@@ -858,3 +859,31 @@ def test_a_clock_left_in_the_shell_is_no_clock_for_a_database_of_the_machines(du
     told = duban(*words)
     assert told.status == 2
     assert one_line(told.err).endswith("unset DUBAN_CLOCK, or name a drill's database")
+
+
+# What it prints on -----------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("imported")
+def test_a_terminal_that_lacks_characters_is_shown_the_others():
+    told = printed("status", PYTHONIOENCODING="gb2312")
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert b" ? not taken into use yet ? " in told.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+@pytest.mark.usefixtures("imported")
+def test_a_list_on_a_full_disk_ends_with_one_line():
+    with Path("/dev/full").open("w") as full:
+        told = printed("status", stdout=full)
+    assert (told.returncode, told.stderr) == (
+        2,
+        b"duban: what is printed: No space left on device; make room on the disk\n",
+    )
+
+
+def printed(*words, stdout=subprocess.PIPE, **environ):
+    command = [Path(sys.executable).with_name("duban"), *words]
+    return subprocess.run(
+        command, stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=30, env=os.environ | environ
+    )

@@ -20,6 +20,7 @@ from channels.lines import Pool, dial, secure, trouble
 
 TOO_MANY_REQUESTS: Final = 429
 PORTS: Final = {"https": 443, "http": 80}
+MOST_BYTES: Final = 16 * 1024 * 1024  #: of an answer; a page of the Messages list has about one megabyte
 
 
 class NotReached(Exception):
@@ -77,7 +78,7 @@ class TwilioHttp(HttpClient):  # type: ignore[misc] # the SDK is untyped
             line.sock.until = until
             line.request(method, _target(uri, params), body, self._headers(headers, auth))
             answer = line.getresponse()
-            text = answer.read().decode("utf-8", "replace")
+            text = _text(answer)
         except BaseException:
             line.close()
             raise
@@ -107,6 +108,13 @@ class TwilioHttp(HttpClient):  # type: ignore[misc] # the SDK is untyped
         if auth:
             headers["Authorization"] = "Basic " + b64encode(":".join(auth).encode()).decode("ascii")
         return headers
+
+
+def _text(answer: http.client.HTTPResponse) -> str:
+    text = answer.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
+        raise http.client.HTTPException(f"an answer of more than {MOST_BYTES} bytes")
+    return text.decode("utf-8", "replace")
 
 
 def _target(uri: str, params: dict[str, object] | None) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from channels import twilio_http
 from channels.gateway import ABSENT, CANNOT_TELL, Accepted, Refused, Report, Sought, Status, Unsure
 from channels.twilio import Signatures, status_report
 from tests.channels.conftest import TEXT, certificate, sms
@@ -132,6 +133,13 @@ def test_a_call_ends_in_time_however_the_server_drags_it_out(fake, connected, fa
     begun = time.monotonic()
     assert gateway.send(sms()) == Unsure("Twilio did not answer in time")
     assert time.monotonic() - begun < 1.5
+
+
+def test_an_answer_without_end_is_not_read_to_it(fake, gateway, monkeypatch):
+    monkeypatch.setattr(twilio_http, "MOST_BYTES", 100)
+    outcome = gateway.send(sms())
+    assert isinstance(outcome, Unsure)
+    assert len(taken(fake)) == 1
 
 
 def test_a_reset_on_a_connection_used_before_is_unsure(fake, gateway):

@@ -7,6 +7,8 @@ daemon/serving.py.
 
 import logging
 import re
+import sys
+import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any, Final
@@ -16,6 +18,12 @@ import structlog
 #: 138****5678
 NUMBER: Final = re.compile(r"(?<!\d)(\+?86)?(1[3-9]\d)[ -]?(\d{4})[ -]?(\d{4})(?!\d)")
 ADDRESS: Final = re.compile(r"([\w.+-])[\w.+-]*(@[\w-]+\.[\w.-]+)")
+
+
+TRACED_S: Final = 60.0  #: between two tracebacks of one failure
+MOST_TRACED: Final = 100  #: failures that are remembered
+
+_traced: dict[str, float] = {}  #: when the traceback of a failure was last written
 
 
 def masked(text: str) -> str:
@@ -29,6 +37,33 @@ def masked(text: str) -> str:
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: masked(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _is_to_be_traced(err: BaseException, where: str) -> bool:
+    """Say whether a failure is written with its traceback.
+
+    What fails each second while the database is away would fill the disk in a day or two.
+    """
+    now, failure = time.monotonic(), f"{where} {type(err).__name__} {err}"
+    if failure in _traced and now - _traced[failure] < TRACED_S:
+        return False
+    if len(_traced) >= MOST_TRACED:
+        _traced.clear()
+    _traced[failure] = now
+    return True
+
+
+def _in_short(err: BaseException) -> str:
+    return f"{type(err).__name__}: {str(err).partition(chr(10))[0]}"
+
+
+def _trace_seldom(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    given = event.get("exc_info")
+    err = sys.exc_info()[1] if given is True else given
+    if isinstance(err, BaseException) and not _is_to_be_traced(err, event["event"]):
+        event["exc_info"] = None
+        event["why"] = _in_short(err)
+    return event
 
 
 class _Printer(structlog.PrintLogger):
@@ -57,6 +92,7 @@ def _configure(level: int, renderer: Any) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _trace_seldom,
             structlog.processors.format_exc_info,
             _mask,
             renderer,
@@ -71,5 +107,9 @@ def _configure(level: int, renderer: Any) -> None:
 
 
 def _mask_record(record: logging.LogRecord) -> bool:
-    record.msg, record.args = masked(record.getMessage()), ()
+    said, err = record.getMessage(), record.exc_info[1] if record.exc_info else None
+    if err is not None and not _is_to_be_traced(err, record.name):
+        record.exc_info = record.exc_text = None
+        said = f"{said} {_in_short(err)}"
+    record.msg, record.args = masked(said), ()
     return True

@@ -93,3 +93,26 @@ def test_a_line_that_the_full_disk_does_not_take_stops_nobody():
         process = python(LOGS, full)
         _, err = process.communicate(timeout=30)
     assert err.startswith("went on\n")
+
+
+FAILS = """
+import logging, structlog
+from daemon.logs import log_as_json
+log_as_json()
+for number in range(1000):
+    try:
+        raise OSError("away")
+    except OSError:
+        structlog.get_logger().exception("a look failed; looking again")
+        logging.getLogger("worker").exception("message %s failed", number)
+"""
+
+
+@pytest.mark.timeout(30)
+def test_what_fails_again_and_again_is_traced_once():
+    out, err = python(FAILS, subprocess.PIPE).communicate(timeout=SOON_S)
+    for said in (out, err):
+        assert len(said.splitlines()) >= 1000
+        assert said.count("Traceback") == 1
+    assert out.splitlines()[-1].count("OSError: away") == 1
+    assert err.splitlines()[-1].endswith("message 999 failed OSError: away")

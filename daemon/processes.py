@@ -127,11 +127,11 @@ def _redis_url(services: Services) -> str:
     return services.settings.redis_url
 
 
-def _mark(services: Services, stopping: threading.Event) -> str:
+def _mark(services: Services, stopping: threading.Event) -> str | None:
     """Return what names the installation, once its schema is one that this duban can work on.
 
-    The daemon or `duban init` brings an older one up. Whatever is returned if told to stop before. Raises WrongSchema
-    for a newer one that does not admit this duban.
+    The daemon or `duban init` brings an older one up. None if told to stop before. Raises WrongSchema for a newer one
+    that does not admit this duban.
     """
     said = None
     while not stopping.is_set():
@@ -150,7 +150,7 @@ def _mark(services: Services, stopping: threading.Event) -> str:
                 log.error("waiting for another schema", reason=wrong)
                 said = wrong
         stopping.wait(ASKS_S)
-    return ""
+    return None
 
 
 def run_daemon() -> None:
@@ -160,7 +160,10 @@ def run_daemon() -> None:
     services = open_services()
     url = _redis_url(services)
     prepare(services)
-    broker = redis_broker(url, _mark(services, stopping))
+    mark = _mark(services, stopping)
+    if mark is None:
+        return
+    broker = redis_broker(url, mark)
     with services.engine.begin() as connection:
         claim_for_clock(connection, services)
     desks = Desks(services)
@@ -180,7 +183,11 @@ def run_worker() -> None:
     log_as_json()
     stopping = stop_on_signals()
     services = open_services(sends=True)
-    broker = redis_broker(_redis_url(services), _mark(services, stopping))
+    url = _redis_url(services)
+    mark = _mark(services, stopping)
+    if mark is None:
+        return
+    broker = redis_broker(url, mark)
     hang_bells(services, Desks(services), broker)
     with _workers(broker, BROKER_MS):
         watchdog.tell(watchdog.READY)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from daemon.processes import stop_on_signals
 
@@ -31,6 +32,19 @@ def test_a_signal_that_comes_while_the_event_is_locked_is_neither_lost_nor_a_dea
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
     assert stopping.wait(SOON_S)
+
+
+@pytest.mark.timeout(30)
+def test_a_worker_told_to_stop_before_there_is_a_database_hears_no_bells(tmp_path, valkey_url):
+    where = {"DUBAN_DATABASE_URL": f"sqlite:///{tmp_path}/duban.db", "DUBAN_REDIS_URL": valkey_url}
+    command = [Path(sys.executable).with_name("duban"), "worker"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | where)
+    assert "asking again" in process.stdout.readline()
+    process.terminate()
+    process.communicate(timeout=SOON_S)
+    assert process.returncode == 0
+    with Redis.from_url(valkey_url) as redis:
+        assert redis.keys() == []
 
 
 # Its log -----------------------------------------------------------------------------------

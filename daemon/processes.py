@@ -138,7 +138,7 @@ def _mark(services: Services, stopping: threading.Event) -> str | None:
         try:
             with reading(services.engine) as connection:
                 mark = installation.mark(connection)
-                wrong = migrating.misfit(connection) if mark is not None else None
+                wrong = migrating.misfit(connection)
                 if wrong is not None and migrating.is_newer(connection):
                     raise migrating.WrongSchema(wrong)
         except SQLAlchemyError as err:

@@ -39,10 +39,14 @@ def test_a_worker_told_to_stop_before_there_is_a_database_hears_no_bells(tmp_pat
     where = {"DUBAN_DATABASE_URL": f"sqlite:///{tmp_path}/duban.db", "DUBAN_REDIS_URL": valkey_url}
     command = [Path(sys.executable).with_name("duban"), "worker"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | where)
-    assert "run duban init" in process.stdout.readline()
-    process.terminate()
-    process.communicate(timeout=SOON_S)
-    assert process.returncode == 0
+    try:
+        assert "run duban init" in process.stdout.readline()
+        process.terminate()
+        process.communicate(timeout=SOON_S)
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
     with Redis.from_url(valkey_url) as redis:
         assert redis.keys() == []
 

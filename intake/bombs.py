@@ -6,17 +6,19 @@ size that people reach, and a sheet is watched while it is read. Caller: workboo
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from openpyxl import Workbook
 from openpyxl.cell.read_only import EMPTY_CELL
+from openpyxl.cell.text import Text
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.reader.strings import read_string_table
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
-from openpyxl.xml.constants import SHARED_STRINGS
+from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
+from openpyxl.xml.functions import iterparse
 
 from intake.faults import shorten
 from intake.sources import WIDEST_ROW, unopenable
@@ -34,16 +36,33 @@ MOST_TEXTS: Final = 5_000_000
 LARGEST_WHOLE: Final = 4 * MEGABYTE
 MOST_WHOLE_TAGS: Final = 50_000
 #: of XML that is no cell and no text: openpyxl keeps each element and what stands after it
-MOST_IDLE_TAGS: Final = 150_000
+MOST_IDLE_TAGS: Final = 75_000
 MOST_IDLE_BYTES: Final = 64 * MEGABYTE
 TAGS_A_CELL: Final = 12  #: of a large one, with a formula or rich text in it
 BYTES_A_CELL: Final = 300  #: of a long one; longer ones are some, not all
-LONGEST_ROW: Final = 8 * MEGABYTE  #: of XML from one row to the next
+LONGEST_ROW: Final = 4 * MEGABYTE  #: of XML from one row, or text, to the next
+#: read at a time: expat before 2.6 begins a comment or tag anew with each piece, which takes the square of its length
+PIECE: Final = 256 << 10
 MOST_WIDE_ROWS: Final = 500  #: of empty cells that bear a format from one end of the sheet to the other
 PROLOGUE: Final = 4096  #: bytes of a sheet in which its dimension stands, where it has one
+TEXT_TAG: Final = f"{{{SHEET_MAIN_NS}}}si"
 DIMENSION: Final = re.compile(rb'<(?:\w+:)?dimension ref="[A-Z]{1,3}\d+:[A-Z]{1,3}(\d{1,7})"')
 LONGEST_REASON: Final = 200  #: of what openpyxl says, which may quote a whole cell
 MOST_SHEETS: Final = 64  #: a record has thirteen
+#: what the reading of a workbook may end in: openpyxl leaves it to its reader whether a part is as it should be
+UNREADABLE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+)
 
 
 # Workbooks ----------------------------------------------------------------------------------
@@ -64,7 +83,7 @@ def open_watched(path: Path) -> Workbook:
         raise unopenable(path, f"{err}; copy the tables into a new workbook") from err
     try:
         reader.read()
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError, NotImplementedError, RuntimeError) as err:
+    except UNREADABLE as err:
         reader.archive.close()
         if isinstance(err.__cause__, _TooMuch):
             raise unopenable(path, f"{err.__cause__}; copy the tables into a new workbook") from err
@@ -145,8 +164,8 @@ class _Reader(ExcelReader):
             member = self.archive.getinfo(part.PartName[1:])
             _refuse_packed(member, SMALL_TEXTS, LARGEST_TEXT_RATIO)
             with self.archive.open(member) as source:
-                texts = read_string_table(_WatchedTexts(source, shorten(member.filename)))
-            self.shared_strings = [_cut(text) if len(text) > LONGEST_ID else text for text in texts]
+                texts = _texts(_WatchedTexts(source, shorten(member.filename)))
+                self.shared_strings = [_cut(text) if len(text) > LONGEST_ID else text for text in texts]
 
     def read_worksheets(self) -> None:
         """Name the sheets; nothing of them is read yet."""
@@ -160,6 +179,16 @@ class _Reader(ExcelReader):
                 found: Any = _Sheet(book, sheet.name, relation.target, self.shared_strings)
                 found.sheet_state = sheet.state
                 book._sheets.append(found)  # noqa: SLF001 - as openpyxl's own reader does
+
+
+def _texts(source: "_WatchedTexts") -> Iterator[str]:
+    """Yield the texts that cells refer to, as openpyxl's `read_string_table` does, and have the source know of each."""
+    for _, node in iterparse(source):
+        if node.tag == TEXT_TAG:
+            source.pass_text()
+            text: Any = Text.from_tree(node)  # the stubs think that there may be none
+            node.clear()
+            yield text.content.replace("x005F_", "")
 
 
 def _cut(text: str) -> str:
@@ -188,7 +217,7 @@ class _Watched:
         self._source.close()
 
     def read(self, size: int = -1) -> bytes:
-        chunk = self._source.read(size)
+        chunk = self._source.read(max(size, PIECE) if size >= 0 else size)
         if not self._is_begun:
             _refuse_entities(self._called, chunk)
             self._is_begun = True
@@ -204,12 +233,19 @@ class _WatchedTexts(_Watched):
 
     _tags = 0
     _texts = 0
+    _since_text = 0
 
     def count(self, chunk: bytes) -> None:
         self._tags += chunk.count(b"<")
-        self._texts += chunk.count(b"<si")
-        if self._texts > MOST_TEXTS or self._tags - TAGS_A_CELL * self._texts > MOST_IDLE_TAGS:
+        self._since_text += len(chunk)
+        is_idle = self._tags - TAGS_A_CELL * self._texts > MOST_IDLE_TAGS
+        if is_idle or self._texts > MOST_TEXTS or self._since_text > LONGEST_ROW:
             raise _TooMuch(f"holds too much in {self._called}")
+
+    def pass_text(self) -> None:
+        """Note that a text has been read."""
+        self._texts += 1
+        self._since_text = 0
 
 
 class _WatchedSheet(_Watched):

@@ -5,8 +5,6 @@ reading.py.
 """
 
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +14,7 @@ from openpyxl.cell import Cell
 from openpyxl.cell.read_only import EmptyCell, ReadOnlyCell
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
-from intake.bombs import open_watched, watched_rows
+from intake.bombs import UNREADABLE, open_watched, watched_rows
 from intake.faults import Where, shorten
 from intake.sources import Broken, Cells, Meter, Naming, Source, Unopenable, add_sheet, table_names
 from intake.values import FormulaError
@@ -93,7 +91,7 @@ def _sheet_rows(sheet: ReadOnlyWorksheet, table: str, meter: Meter, bytes_a_row:
                 yield number, values
             if table and not number % 1_000:
                 meter.done[table] = min(int(number * bytes_a_row), meter.total)
-    except (zipfile.BadZipFile, zlib.error, EOFError, SyntaxError, KeyError, ValueError, OverflowError) as err:
+    except UNREADABLE as err:
         if isinstance(err, Broken):
             raise
         reason = shorten(str(err), LONGEST_REASON)

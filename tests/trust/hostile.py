@@ -3,6 +3,7 @@
 Workbooks are written member by member: no library would write them. All are made anew, none is kept as a file.
 """
 
+import random
 import struct
 import zipfile
 from collections.abc import Callable, Iterable
@@ -88,6 +89,14 @@ def repeated(before: str, piece: str, size: int, after: str) -> Iterable[str]:
     yield after
 
 
+def noise(size: int, ratio: int) -> str:
+    """Return about `size` letters that are packed a little less than `ratio` to 1."""
+    chance = random.Random(1)
+    block = 40_000
+    drawn = int(block / ratio * 1.7)
+    return "".join("".join(chance.choices("abcdefgh", k=drawn)) + "x" * (block - drawn) for _ in range(size // block))
+
+
 def laughs(name: str, depth: int = 10) -> str:
     """Return a DTD in which ten entities stand for ten each of the one before, down to a word."""
     lines = [f'<!ENTITY {name}0 "ha">']
@@ -95,6 +104,7 @@ def laughs(name: str, depth: int = 10) -> str:
     return f"<!DOCTYPE lolz [{''.join(lines)}]>"
 
 
+COMMENT: Final = noise(3 * MEGABYTE, 90)
 SHEET: Final = "xl/worksheets/sheet1.xml"
 STRINGS: Final = "xl/sharedStrings.xml"
 SHEET_PARTS: Final = (sheet("\0").split("\0")[0], sheet("\0").split("\0")[1])
@@ -214,6 +224,22 @@ BOOKS: Final[dict[str, Callable[[], dict[str, str | Iterable[str]]]]] = {
     "a sheet with a long name": lambda: {"xl/workbook.xml": BOOK.replace("deputies", "d" * 3 * MEGABYTE)},
     "a cell in a column with a long name": lambda: {
         SHEET: sheet(f'<row><c r="{"Z" * MEGABYTE}2" t="n"><v>1</v></c></row>'),
+    },
+    "a cell whose text is not there": lambda: {SHEET: sheet('<row><c t="s"><v>99999999</v></c></row>')},
+    "margins that nobody knows": lambda: {
+        SHEET: sheet(ROW).replace("</worksheet>", '<pageMargins x="1"/></worksheet>')
+    },
+    "a view that nobody knows": lambda: {
+        "xl/workbook.xml": BOOK.replace("<sheets>", '<bookViews><workbookView x="1"/></bookViews><sheets>'),
+    },
+    "a comment of three megabytes in every row": lambda: {
+        SHEET: sheet("".join(f"<row><!--{COMMENT}-->{text_cell(f'D{n}')}{text_cell('某')}</row>" for n in range(24))),
+    },
+    "a comment of thirty megabytes among the texts": lambda: {
+        STRINGS: f"{STRING_PARTS[0]}<!--{noise(30 * MEGABYTE, 25)}-->{STRING_PARTS[1]}",
+    },
+    "two hundred thousand merged cells": lambda: {
+        SHEET: sheet(ROW).replace("</worksheet>", "<mergeCell ref='A1:B1'/>" * 200_000 + "</worksheet>"),
     },
 }
 

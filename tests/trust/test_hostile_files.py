@@ -36,7 +36,7 @@ BOOKS = {
     "a million elements that are no rows": "is full of what is no cell",
     "a million elements that are no texts": "holds too much in xl/sharedStrings.xml",
     "a hundred thousand styles": "holds too much in xl/styles.xml",
-    "a cell of nine megabytes": "more than 8 megabytes without the end of a row",
+    "a cell of nine megabytes": "more than 4 megabytes without the end of a row",
     "a hundred thousand members": "holds too many files to be a workbook",
     "a list of members that is longer than it says": "holds too many files to be a workbook",
     "a long text in every heading": "is longer than 100 characters; want the name of a column",
@@ -45,6 +45,12 @@ BOOKS = {
     "sixty-four sheets whose rows stand at the very bottom": "holds no table of the record",
     "a sheet with a long name": "holds no table of the record",
     "a cell in a column with a long name": "cannot be read on",
+    "a cell whose text is not there": "cannot be read on",
+    "margins that nobody knows": "cannot be read on",
+    "a view that nobody knows": "cannot be opened as an XLSX workbook",
+    "a comment of three megabytes in every row": "is full of what is no cell",
+    "a comment of thirty megabytes among the texts": "holds too much in xl/sharedStrings.xml",
+    "two hundred thousand merged cells": "is full of what is no cell",
 }
 #: what is said of deputies.csv
 TABLES = {

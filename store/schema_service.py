@@ -50,6 +50,14 @@ Index(
     sqlite_where=attempts.c.status == "accepted",
     postgresql_where=attempts.c.status == "accepted",
 )
+#: what is on its way to the carrier; by the call, since many stay so for ever
+Index(
+    "ix_attempts_sent",
+    attempts.c.gateway,
+    attempts.c.at,
+    sqlite_where=attempts.c.status == "sent",
+    postgresql_where=attempts.c.status == "sent",
+)
 attachments = Table(
     "attachments",
     metadata,

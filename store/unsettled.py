@@ -5,10 +5,10 @@ Caller: actors/settling.py, which asks the gateways; what they tell goes to stor
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, union_all, update
 
 from rules.deliveries import State
 from store.many import is_one_of, word
@@ -17,6 +17,8 @@ from store.schema import NOT_FOLLOWED, messages
 from store.schema_service import attempts
 from store.types import UtcDateTime
 
+#: a text that was sent on to the carrier, and of which nothing more is told, is asked about for so long
+SENT_ON: Final = timedelta(days=2)
 STRANDED: Final = "whoever was sending it stopped before the outcome was known"
 
 
@@ -120,13 +122,16 @@ class Waiting:
         return self.unknown or self.unfollowed or self.silent
 
 
-_ARE_SILENT: Final = (
-    select(attempts.c.provider_id)
-    .where(attempts.c.status == word("accepted"))
-    .where(attempts.c.ended_at < bindparam("since"), attempts.c.provider_id.is_not(None))
+_ARE_SILENT: Final = select(attempts.c.provider_id, attempts.c.ended_at).where(
+    attempts.c.ended_at < bindparam("since"), attempts.c.provider_id.is_not(None)
 )
+# Two questions, since each has its own index: many carriers never tell that a text has arrived, and those stay.
+_ARE_TAKEN: Final = _ARE_SILENT.where(attempts.c.status == word("accepted"))
+_ARE_SENT: Final = _ARE_SILENT.where(attempts.c.status == word("sent"), attempts.c.at > bindparam("lately"))
 _SILENT: Final = (
-    _ARE_SILENT.where(attempts.c.gateway == bindparam("gateway")).order_by(attempts.c.ended_at).limit(bindparam("most"))
+    union_all(*(ask.where(attempts.c.gateway == bindparam("gateway")) for ask in (_ARE_TAKEN, _ARE_SENT)))
+    .order_by("ended_at")
+    .limit(bindparam("most"))
 )
 
 
@@ -135,7 +140,7 @@ _IS_TO_ASK: Final = and_(messages.c.state == word(State.UNKNOWN), messages.c.try
 _WAITING: Final = select(
     or_(exists(select(messages.c.id).where(_IS_STRANDED)), exists(select(messages.c.id).where(_IS_TO_ASK))),
     exists(select(messages.c.id).where(NOT_FOLLOWED)),
-    exists(_ARE_SILENT.where(is_one_of(attempts.c.gateway, "gateways"))),
+    or_(*(exists(ask.where(is_one_of(attempts.c.gateway, "gateways"))) for ask in (_ARE_TAKEN, _ARE_SENT))),
     COUNT_DUE.scalar_subquery(),
 )
 
@@ -148,13 +153,20 @@ def waiting(
     `lease_now`: by the database's clock. `gateways`: those that are asked about messages of which they have told
     nothing since `since`. `most`: so many messages due are counted.
     """
-    values = {"now": now, "lease_now": lease_now, "gateways": list(gateways), "since": since, "most": most}
+    values = {"now": now, "lease_now": lease_now, "gateways": list(gateways), "most": most} | _silence(since)
     return Waiting(*connection.execute(_WAITING, values).one())
 
 
+def _silence(since: datetime) -> dict[str, datetime]:
+    return {"since": since, "lately": since - SENT_ON}
+
+
 def silent(connection: Connection, gateway: str, since: datetime, limit: int) -> list[str]:
-    """Return a gateway's ids of messages of which it has told nothing since, the oldest first."""
-    values = {"gateway": gateway, "since": since, "most": limit}
+    """Return a gateway's ids of messages of which it has told nothing since, the oldest first.
+
+    Of those that it has sent on, too, for two days: it may have lost the word that they failed.
+    """
+    values = {"gateway": gateway, "most": limit} | _silence(since)
     return list(connection.execute(_SILENT, values).scalars())
 
 

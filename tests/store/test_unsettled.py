@@ -84,11 +84,19 @@ def test_what_a_gateway_took_long_ago_and_is_silent_about_is_asked_about_in_turn
         if status != "accepted":
             outcomes.apply_report(connection, report(status, attempt, provider_id=provider_id), at)
     assert unsettled.silent(connection, "g", NOW, 9) == []
-    assert unsettled.silent(connection, "g", LATER, 9) == ["p0", "p1"]
+    assert unsettled.silent(connection, "g", LATER, 9) == ["p0", "p1", "p2"]
     assert unsettled.silent(connection, "g", LATER, 1) == ["p0"]
     assert unsettled.silent(connection, "other", LATER, 9) == []
     unsettled.note_asked(connection, "g", "p0", LATER)
-    assert unsettled.silent(connection, "g", LATER, 9) == ["p1"]
+    assert unsettled.silent(connection, "g", LATER, 9) == ["p1", "p2"]
+
+
+def test_what_was_sent_on_and_never_told_of_again_is_asked_about_for_two_days(connection):
+    _, attempt = claimed(connection, "a")
+    outcomes.apply_report(connection, report("sent", attempt, provider_id="p"), NOW)
+    for since, found in ((NOW + HOUR, ["p"]), (NOW + 47 * HOUR, ["p"]), (NOW + 49 * HOUR, [])):
+        assert unsettled.silent(connection, "g", since, 9) == found
+        assert unsettled.waiting(connection, NOW, NOW, ["g"], since, 9).silent == bool(found)
 
 
 # What follows ----------------------------------------------------------------------------------

@@ -271,8 +271,9 @@ class Naps:
         began = hub.seconds
         if world.strikes("shared", daemon.name):
             world.wake_others(daemon)
-        # Who waits for a step that he has rung for rings again after a while, also where nothing has come of it.
-        most = STEP_S if pause <= MOST_POLL_S else QUIET.total_seconds()
+        # Who waits for a step that he has rung for rings again after a while, also where nothing has come of it; and so
+        # does who finds a mark of a changed fact at his next look.
+        most = STEP_S if pause <= MOST_POLL_S or world.has_marks() else QUIET.total_seconds()
         world.nap(daemon, max(pause, 0.001), most)
         napped = hub.seconds - began
         if clockwork._looked is not None and napped > pause:
@@ -436,6 +437,10 @@ class World:
         while not daemon.is_woken and self.clock_now() < until and not self.has_for_sweep():
             self._sleep(daemon, pause, most)
 
+    def has_marks(self) -> bool:
+        """Say whether facts have been changed that are not reckoned yet."""
+        return self.raw.execute("SELECT 1 FROM stale LIMIT 1").fetchone() is not None
+
     def has_for_sweep(self) -> bool:
         """Say whether a sweep would find anything."""
         _, for_sweep = self.coming()
@@ -563,5 +568,8 @@ COMING: Final = (
     "UNION ALL SELECT min(claimed_until) FROM messages WHERE state = 'sending' "
     "UNION ALL SELECT min(moved_at) FROM messages WHERE state IN ('failed', 'undeliverable') AND followed_at IS NULL "
     "UNION ALL SELECT datetime((SELECT ended_at FROM attempts WHERE status = 'accepted' AND gateway = 'sms' "
-    "AND provider_id IS NOT NULL ORDER BY ended_at LIMIT 1), '+2 hours', '+1 seconds')"
+    "AND provider_id IS NOT NULL ORDER BY ended_at LIMIT 1), '+2 hours', '+1 seconds') "
+    "UNION ALL SELECT datetime((SELECT min(ended_at) FROM attempts WHERE status = 'sent' AND gateway = 'sms' "
+    "AND provider_id IS NOT NULL AND datetime(ended_at, '+2 hours') < datetime(at, '+50 hours')), "
+    "'+2 hours', '+1 seconds')"
 )

@@ -36,9 +36,15 @@ class ClockGuard:
         self._is_trusted = False
         self._look()
 
-    def _look(self) -> tuple[datetime, float]:
+    def _look(self) -> None:
         self._now, self._counted = self._clock.now(), self._seconds()
-        return self._now, self._counted
+
+    def has_jumped(self) -> bool:
+        """Say whether the clock has jumped since the last comparison. Costs next to nothing: it asks no database."""
+        return abs(self._jumped(self._clock.now(), self._seconds())) > TOLERATED
+
+    def _jumped(self, now: datetime, counted: float) -> timedelta:
+        return (now - self._now) - timedelta(seconds=counted - self._counted)
 
     def follow(self) -> None:
         """Compare from now on, whatever has happened: somebody else has judged it."""
@@ -51,9 +57,9 @@ class ClockGuard:
 
     def doubt(self, done_to: datetime | None, database_now: datetime) -> str | None:
         """Return why the clock cannot be believed, or None. `done_to`: the instant up to which all is done."""
-        before, counted_before = self._now, self._counted
-        now, counted = self._look()
-        jumped = (now - before) - timedelta(seconds=counted - counted_before)
+        now, counted = self._clock.now(), self._seconds()
+        jumped = self._jumped(now, counted)
+        self._now, self._counted = now, counted
         if abs(jumped) > TOLERATED:
             return f"{CLOCK}this machine's clock has jumped by {_seconds(jumped)}"
         if abs(now - database_now) > TOLERATED:

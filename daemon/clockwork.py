@@ -156,7 +156,10 @@ class Clockwork:
 
         While it is, all sending is held and no step is taken; once an operator has released, the clock goes on.
         """
-        if self._guard is None or time.monotonic() - self._guarded < GUARD_S:
+        if self._guard is None:
+            return self._untold
+        # Steps are planned at each look: one by a clock that has just jumped ahead could not be undone.
+        if time.monotonic() - self._guarded < GUARD_S and not self._guard.has_jumped():
             return self._untold
         self._guarded = time.monotonic()
         held, known = ahead.held or "", datetime.fromisoformat(ahead.cursor) if ahead.cursor else None

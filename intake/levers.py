@@ -50,6 +50,7 @@ def set_held(connection: Connection, *, held: bool, actor: str, at: datetime, re
     else:
         # What the daily total held is let go too: an operator has looked at it.
         gateways.allow_more(connection, local_day(at), outbox.release(connection, at))
+        gateways.forget_ahead(connection, at)
     audit.append(connection, at=at, actor=actor, action="hold" if held else "release", subject="sending")
     counts = outbox.count_by_state(connection)
     return counts.get("due", 0) + counts.get("held", 0)

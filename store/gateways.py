@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from rules.deliveries import Health, health_after
+from rules.deliveries import OPEN_LONGEST_S, Health, health_after
 from store.schema_service import gateways, quotas
 from store.upserts import insert_new
 
@@ -73,6 +73,13 @@ def take_turns(connection: Connection, name: str, per_second: float, wanted: int
         next_at = start + timedelta(seconds=given / per_second)
         connection.execute(_NOTE_TURNS, {"of": name, "new_next_at": next_at})
     return given
+
+
+def forget_ahead(connection: Connection, now: datetime) -> None:
+    """Forget rests and turns that lie so far ahead that only a clock that was wrong can have set them."""
+    far = now + timedelta(seconds=2 * OPEN_LONGEST_S)
+    for column in (gateways.c.open_until, gateways.c.next_at):
+        connection.execute(update(gateways).where(column > far).values({column.name: None}))
 
 
 # The daily total ---------------------------------------------------------------------------

@@ -6,12 +6,12 @@ database's clock. What becomes of a claim is in store/outcomes.py. Callers: acto
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, or_, select, text, update
+from sqlalchemy import Connection, String, and_, bindparam, case, cast, func, insert, literal, or_, select, text, update
 
-from rules.deliveries import State, before
+from rules.deliveries import LONGEST_RETRY_S, State, before
 from store import installation
 from store.lots import insert_lot, update_lot
 from store.many import by_no_index, is_one_of, word
@@ -256,12 +256,24 @@ def hold(connection: Connection, reason: str, now: datetime, *, outranks: bool =
 
 
 def release(connection: Connection, now: datetime) -> int:
-    """Go on sending, and return how many SMS had been held."""
+    """Go on sending, and return how many SMS had been held.
+
+    What was to wait for longer than a try is claimed now, and put off again if it has to be: the clock by which it was
+    put off may have been wrong.
+    """
     installation.put(connection, HELD, "")
     statement = (
         update(messages)
         .where(messages.c.state == word(State.HELD))
-        .values(state=State.DUE.value, reason=None, moved_at=now)
+        .values(
+            state=State.DUE.value,
+            reason=None,
+            moved_at=now,
+            try_at=case(
+                (messages.c.try_at > now + timedelta(seconds=LONGEST_RETRY_S), literal(now, messages.c.try_at.type)),
+                else_=messages.c.try_at,
+            ),
+        )
         .returning(messages.c.channel)
     )
     return list(connection.execute(statement).scalars()).count("sms")

@@ -700,6 +700,19 @@ def test_hold_stops_what_is_due_and_release_lets_it_go(duban):
         assert [entry["action"] for entry in audit.latest(connection, 9)] == ["release", "hold"]
 
 
+def test_what_a_wrong_clock_put_off_leaves_once_an_operator_has_released(engine):
+    duban = reminded(engine, Listening())
+    right = duban.clock.now()
+    move(duban, "04-08 10:00")
+    duban.send_due()
+    assert [shown(m.try_at) for m in of_notices(duban)] == ["04-08 10:00"]
+    lever(duban, held=True)
+    duban.clock.instant = right
+    lever(duban, held=False)
+    duban.send_due()
+    assert [m.state for m in of_notices(duban)] == ["accepted"]
+
+
 def test_what_lost_its_point_while_sending_was_held_is_superseded_on_release(duban):
     lever(duban, held=True)
     learn(duban, visits=MADE_UP)

@@ -86,6 +86,17 @@ def test_a_clock_that_jumps_holds_all_sending_until_an_operator_releases(duban, 
     assert held(duban) is None, "the operator has looked"
 
 
+def test_no_step_is_taken_by_a_clock_that_has_jumped_since_the_last_look_at_it(duban, loop, seconds, monkeypatch):
+    """A step of tomorrow, taken today, could not be undone: the clock would stand still until then."""
+    taken = []
+    monkeypatch.setattr(loop, "_take", taken.append)
+    seconds.passed += GUARD_S / 10
+    duban.clock.instant += timedelta(days=5)
+    loop._look()
+    assert taken == []
+    assert "jumped by 432000 s" in held(duban)
+
+
 def test_a_jump_is_not_forgotten_though_the_database_is_out_of_reach_when_it_is_to_be_noted(
     duban, loop, seconds, monkeypatch
 ):

@@ -46,6 +46,17 @@ def test_a_gateway_that_was_never_ill_leaves_no_trace(connection):
     assert gateways.health(connection) == {}
 
 
+def test_a_rest_and_turns_that_a_wrong_clock_has_set_are_forgotten(connection):
+    ahead = NOW + timedelta(hours=40)
+    gateways.note_calls(connection, {"sms": [ILL] * 5}, ahead)
+    gateways.note_calls(connection, {"mail": [ILL] * 5}, NOW)
+    gateways.take_turns(connection, "sms", 1.0, 1, ahead)
+    assert gateways.take_turns(connection, "sms", 1.0, 1, NOW) == 0
+    gateways.forget_ahead(connection, NOW)
+    assert gateways.health(connection) == {"sms": Health(5), "mail": Health(5, NOW + 30 * SECOND)}
+    assert gateways.take_turns(connection, "sms", 1.0, 1, NOW) == 1
+
+
 def test_a_circuit_that_opens_is_told_once(connection):
     assert gateways.note_calls(connection, {"sms": [ILL] * 4, "email": [ILL]}, NOW) == []
     assert gateways.note_calls(connection, {"sms": [ILL]}, NOW) == ["sms"]

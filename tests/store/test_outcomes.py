@@ -9,6 +9,7 @@ from store import outbox, outcomes, unsettled
 from store.outcomes import MOVES
 from tests.store.between import Other
 from tests.store.deliveries import (
+    HOUR,
     LATER,
     NOW,
     SECOND,
@@ -304,6 +305,14 @@ def test_a_word_on_an_earlier_attempt_counts_while_the_message_is_due_again(conn
     outcomes.apply_report(connection, report(status, first), LATER)
     assert state_of(connection, ident) == state
     assert claim(connection, attempt="second", now=LATER) == [] or state == "due"
+
+
+def test_that_an_earlier_attempt_failed_tells_nothing_of_the_one_of_which_nobody_knows(connection):
+    ident, first = claimed_again(connection)
+    claim(connection, attempt="second")
+    unsettled.strand(connection, "sms", NOW + HOUR, NOW, LATER)
+    outcomes.apply_report(connection, report("failed", first), LATER)
+    assert state_of(connection, ident) == "unknown"
 
 
 @pytest.mark.parametrize(("status", "state"), [("sent", "accepted"), ("delivered", "delivered"), ("failed", "held")])

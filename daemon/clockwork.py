@@ -59,6 +59,7 @@ class Clockwork:
         self._renewed: float | None = None
         self._guard = None if services.clock.is_drill else ClockGuard(services.clock)
         self._guarded = 0.0
+        self._leaves_jump = False  #: one that has been seen without the lease, and is not forgotten yet
         self._is_in_doubt = False
         self._untold: str | None = None  #: a doubt of which nobody has been told yet
         self._ear = ear_of(services.engine)
@@ -176,11 +177,14 @@ class Clockwork:
     def _leave_clock_to_others(self) -> None:
         """Let whoever has the lease judge the clock: he knows which jump an operator has looked at and released.
 
-        What happened within the last minute is still judged by whoever takes the lease: the one before may be dead.
+        A jump is still judged by whoever takes the lease within a minute of seeing it: the one before may be dead.
         """
         self._is_in_doubt = False
-        if self._guard is not None and time.monotonic() - self._guarded >= FOLLOW_S:
-            self._guarded = time.monotonic()
+        if self._guard is None or time.monotonic() - self._guarded < FOLLOW_S:
+            return
+        self._guarded = time.monotonic()
+        self._leaves_jump = self._guard.has_jumped() and not self._leaves_jump
+        if not self._leaves_jump:
             self._guard.follow()
 
     def _alarm(self, doubt: str) -> None:

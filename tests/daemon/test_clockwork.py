@@ -147,12 +147,25 @@ def test_what_another_has_judged_is_not_judged_again(duban, loop, seconds, monke
         without_lease.setattr(loop, "_has_lease", lambda: False)
         seconds.go_on(duban.clock)
         duban.clock.instant += timedelta(hours=3)
-        for _ in range(100):
+        for _ in range(200):
             seconds.go_on(duban.clock)
             loop._look()
     seconds.go_on(duban.clock)
     loop._look()
     assert held(duban) is None
+
+
+def test_a_jump_whose_judge_has_died_is_judged_by_whoever_takes_the_lease(duban, loop, seconds, monkeypatch):
+    with monkeypatch.context() as without_lease:
+        without_lease.setattr(loop, "_has_lease", lambda: False)
+        for _ in range(100):  # for longer than the lease, so that it is time to follow
+            seconds.go_on(duban.clock)
+        duban.clock.instant += timedelta(hours=3)
+        for _ in range(20):
+            loop._look()
+            seconds.go_on(duban.clock)
+    loop._look()
+    assert "jumped by 10800 s" in held(duban)
 
 
 def test_the_watch_of_a_day_is_called_for_now_and_then_until_it_is_held(duban, loop, seconds, monkeypatch):

@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from time import monotonic
@@ -36,31 +36,29 @@ def main() -> int:
     began = monotonic()
     failed = []
     total = 0
-    with _processes(given.jobs) as pool:
-        tried = _outcomes(pool, given.jobs, seeds, size, given.days)
-        for outcome in tried:
-            total += outcome.totals.get("notices", 0)
-            if given.verbose or outcome.wrong:
-                _show(outcome)
-            if outcome.wrong:
-                failed.append(outcome.seed)
-                if given.shrink:
-                    click.echo("  shrunk:")
-                    _show(shrunk(outcome, given.days))
+    for outcome in _outcomes(given.jobs, seeds, size, given.days):
+        total += outcome.totals.get("notices", 0)
+        if given.verbose or outcome.wrong:
+            _show(outcome)
+        if outcome.wrong:
+            failed.append(outcome.seed)
+            if given.shrink:
+                click.echo("  shrunk:")
+                _show(shrunk(outcome, given.days))
     click.echo(f"{len(seeds)} seeds, {total} notices, {monotonic() - began:.1f} s; failed: {failed or 'none'}")
     return 1 if failed else 0
 
 
-def _processes(jobs: int) -> ProcessPoolExecutor:
-    # Of each trial some 2 MB are not given back by the allocator: after a thousand, gigabytes.
-    context = get_context("spawn")
-    return ProcessPoolExecutor(jobs, context, log_plainly, (logging.CRITICAL,), max_tasks_per_child=SEEDS_A_PROCESS)
-
-
-def _outcomes(pool: ProcessPoolExecutor, jobs: int, seeds: range, size: str, days: int | None) -> Iterable[Outcome]:
-    if jobs > 1:
-        return pool.map(try_seed, seeds, [size] * len(seeds), [days] * len(seeds))
-    return (try_seed(seed, size, days) for seed in seeds)
+def _outcomes(jobs: int, seeds: range, size: str, days: int | None) -> Iterator[Outcome]:
+    if jobs == 1:
+        yield from (try_seed(seed, size, days) for seed in seeds)
+        return
+    # Of each trial some 2 MB are not given back by the allocator: after a thousand, gigabytes. With the pool's own
+    # `max_tasks_per_child` some versions of Python hang once the first processes have ended (gh-115634).
+    for first in range(0, len(seeds), jobs * SEEDS_A_PROCESS):
+        some = seeds[first : first + jobs * SEEDS_A_PROCESS]
+        with ProcessPoolExecutor(jobs, get_context("spawn"), log_plainly, (logging.CRITICAL,)) as pool:
+            yield from pool.map(try_seed, some, [size] * len(some), [days] * len(some))
 
 
 def _show(outcome: Outcome) -> None:

@@ -19,7 +19,8 @@ ADD = insert(installation_table)
 
 
 def dumped(world):
-    """Return all that is in the database in the end."""
+    """Return all that is in the database in the end, but the number that says that the organisation is another."""
+    world.raw.execute("DELETE FROM installation WHERE key = 'house'")
     yield "dump", "\n".join(world.raw.iterdump())
 
 

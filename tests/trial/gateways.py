@@ -64,6 +64,7 @@ class Provider:
         self.delivered: set[int] = set()  #: messages of which the arrival has been told, and the word was committed
         self.silent: set[str] = set()  #: attempts of which no word comes, as no answer came
         self.opted_out: dict[str, datetime] = {}
+        self.told_opted_out: dict[str, str] = {}  #: attempt → address of which the gateway told that it wants no more
 
     def strikes(self, kind: str, where: str) -> bool:
         return self.chance.strikes(kind, self.hub.now, where)
@@ -164,6 +165,7 @@ class TrialGateway:
         if outgoing.channel == Channel.SMS:
             if outgoing.address in provider.opted_out or provider.strikes("opted out", where):
                 provider.opted_out.setdefault(outgoing.address, provider.hub.now)
+                provider.told_opted_out[outgoing.attempt] = outgoing.address
                 return Refused(reason="the recipient wants no more", is_opt_out=True)
             if provider.strikes("refused", where):
                 return Refused(reason="no such number")

@@ -19,11 +19,12 @@ from replay.simulate import run_record
 from rules.dossiers import reckon
 from rules.facts import SHANGHAI, Channel, Record, local_day, midnight
 from rules.matters import Matter, Subject, SubjectKind, subject_of
-from rules.notices import ALWAYS, is_in_window, rungs_left
+from rules.notices import ALWAYS, is_in_window, leaves_at, rungs_left
 from rules.workdays import ONE_DAY
 from store import audit, facts, notices, projection
 from store.dossiers import read_dossiers
 from store.engine import reading
+from tests.trial import aftermath
 from tests.trial.loads import fields_of
 from tests.trial.worlds import KEY, Process, World
 
@@ -33,6 +34,10 @@ GIVEN_UP: Final = timedelta(hours=3)  #: an unknown outcome is a task for the op
 IN_FLIGHT: Final = timedelta(seconds=1.5)
 NOTICED: Final = timedelta(minutes=1)  #: a clock that was set wrong is noticed by then
 TAKEN_OVER: Final = timedelta(minutes=1)  #: another daemon goes on by then, if the one that has the clock hangs
+NOON: Final = 12
+LOST_BELLS: Final = timedelta(
+    minutes=5
+)  #: some bells in a row that are lost or late have a step taken later by so much
 HOUSE: Final = ("house", "")  #: the file of the organisation
 RANK: Final = {"remind": 0, "overdue": 1, "climb": 2, "event": 3}
 
@@ -60,6 +65,7 @@ class Judge:
         self.cursor = world.hub.now
         self._truth: dict[Subject, tuple[datetime | None, tuple[Any, ...], dict[str, Matter]]] = {}
         self.edits: Counter[tuple[str, str]] = Counter()  #: of facts, by file, begun
+        self.edited_at: dict[tuple[str, str], datetime] = {}  #: likewise, when last
         self.deputy_of = {seat.id: seat.deputy for seat in world.load.record.seats}
         self.seen_notice = self.seen_digest = self.seen_rung = 0
         self.keys: set[tuple[Any, ...]] = set()  #: of notices
@@ -108,14 +114,18 @@ class Judge:
                     self.wrong("held", f"message {message} was claimed while sending was held: {held[0]}")
                 if is_wrong and world.can_doubt_clock():
                     self.wrong("clock", f"message {message} was claimed while the clock was {world.offset} off")
-                self._judge_hour(message, _instant(at), now)
+                if kind != "operator":
+                    self._judge_hour(message, _instant(at), now)
                 self._judge_address(desk, message, kind, person, channel)
                 if kind == "notices":
                     self._judge_items(connection, desk, message, instead_of, items.get(message, []), now)
 
     def _judge_hour(self, message: int, meant: datetime, now: datetime) -> None:
         desk = self.world.timetable
-        if not is_in_window(now, desk) and not (not is_in_window(meant, desk) and meant <= now < meant + SLA / 2):
+        local = meant.astimezone(SHANGHAI)
+        own = (desk.policy.digest_at, desk.policy.notify_at)  # they may lie outside the window
+        has_own_time = local.time() in own and desk.calendar.is_workday(local.date()) and meant <= now < meant + SLA / 2
+        if not is_in_window(now, desk) and not has_own_time:
             self.wrong("window", f"message {message} was claimed at {now.astimezone(SHANGHAI)}")
 
     def _judge_address(self, desk: Any, message: int, kind: str, person: str, channel: str) -> None:
@@ -157,8 +167,7 @@ class Judge:
     def truth(self, connection: Any, desk: Any, subject: Subject, now: datetime) -> dict[str, Matter]:
         """Return the matters of a subject by its facts alone; they are kept until a fact or time changes them."""
         known = self._truth.get(subject)
-        files = (HOUSE, tuple(map(str, subject)), ("deputy", self.deputy_of.get(subject.id, "")))
-        by = (self.world.offset, *(self.edits[file] for file in files))
+        by = (self.world.offset, *(self.edits[file] for file in self._files_of(subject)))
         if known is None or known[1] != by or (known[0] is not None and known[0] <= now):
             outcome = next((reckon(d, now) for d in read_dossiers(connection, desk, [subject])), None)
             known = (outcome.next_at, by, outcome.matters) if outcome else (None, by, {})
@@ -168,6 +177,16 @@ class Judge:
     def edited(self, *files: tuple[str, str]) -> None:
         """Note that facts of some files are being changed."""
         self.edits.update(files)
+        self.edited_at.update(dict.fromkeys(files, self.world.hub.now))
+
+    def was_edited_since(self, matter: str, since: datetime) -> bool:
+        """Say whether facts of a matter have been changed since, or the organisation."""
+        files = self._files_of(subject_of(matter))
+        return any(self.edited_at.get(file, since) > since for file in files)
+
+    def _files_of(self, subject: Subject) -> tuple[tuple[str, str], ...]:
+        kind, ident = map(str, subject)
+        return HOUSE, (kind, ident), ("deputy", self.deputy_of.get(subject.id, ""))
 
     def called(self, outgoing: Outgoing) -> None:
         """Judge a call that is about to be made: the last look at what it carries is fresh."""
@@ -185,6 +204,18 @@ class Judge:
         self._judge_ledger()
         self._judge_pace()
         self._judge_clock()
+        if world_is_well := self.world.hub.now - self.healthy_since >= SLA:
+            self._all_wrong(aftermath.far_ahead(self))
+        if (
+            world_is_well
+            and self.world.hub.now.astimezone(SHANGHAI).hour == NOON
+            and self._window_opened(self.world.hub.now)
+        ):
+            self._all_wrong(aftermath.rungs_of_today(self))
+
+    def _all_wrong(self, found: Iterable[tuple[str, str]]) -> None:
+        for invariant, what in found:
+            self.wrong(invariant, what)
 
     def look_daily(self) -> None:
         """Look at all that is new and is not judged as it happens."""
@@ -363,6 +394,7 @@ class Judge:
         self.keys.clear()
         self.look_daily()  # at everything again: what is on record may have been changed
         self._judge_rest()
+        self._all_wrong(aftermath.missing(self))
         self._judge_rows()
         self._judge_audit()
         self._judge_matters(is_exact=is_exact)
@@ -461,6 +493,15 @@ class Judge:
                 key in decided and decided[key].verdict != sent.notice.verdict
             ):
                 self.wrong("as replayed", f"{key} is {sent.notice.verdict} in a replay, here {decided.get(key)}")
+            if (
+                (row := decided.get(key))
+                and sent.notice.verdict == row.verdict == "sent"
+                and row.state == "bundled"
+                and not sent.at <= row.leaves_at <= leaves_at(sent.at + LOST_BELLS, world.timetable)
+                and not any(soon)
+                and not _has_another_day(row, run.sent, decided)
+            ):
+                self.wrong("as replayed", f"{key} leaves at {sent.at} in a replay, here at {row.leaves_at}")
         for key, row in decided.items():
             # Likewise, what came while it was taken over goes along with the round's own, in one message.
             late = (at < row.decided_at <= at + TAKEN_OVER for at in known_at[subject_of(row.matter)])
@@ -471,8 +512,11 @@ class Judge:
                 and not _has_another_day(row, run.sent, decided)
             ):
                 self.wrong("as replayed", f"{key} is {row.verdict} here alone, decided at {row.decided_at}")
-        made = {(m.digest.kind.value, m.digest.period, m.digest.office, m.person.id) for m in run.digests}
-        here = {tuple(row) for row in world.raw.execute("SELECT kind, period, office, person FROM digests")}
+        made = {
+            (m.digest.kind.value, m.digest.period, m.digest.office, m.person.id, m.counts.due_soon, m.counts.overdue)
+            for m in run.digests
+        }
+        here = set(world.raw.execute("SELECT kind, period, office, person, due_soon, overdue FROM digests").fetchall())
         for digest in sorted(made ^ here):
             self.wrong("as replayed", f"digest {digest} is {'missing' if digest in made else 'here alone'}")
 

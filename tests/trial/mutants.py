@@ -14,16 +14,20 @@ from typing import Any, Final
 from unittest import mock
 
 import click
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
-from actors import bells, claiming, leaving, letters, sending, settling, steps
+from actors import bells, claiming, leaving, letters, reckoning, sending, settling, steps
+from actors import digests as digests_made
 from actors.digests import MADE_TO
 from channels.gateway import ABSENT, Accepted, Refused, Unsure
 from daemon import clock_guard
 from daemon.logs import log_plainly
 from intake import levers
+from rules import dossiers
 from rules.deliveries import State
+from rules.workdays import ONE_DAY
 from store import audit, digests, gateways, installation, notices, optouts, outbox, outcomes, projection, unsettled
+from store.many import is_one_of
 from store.schema import audit as audit_table
 from tests.trial import worlds
 from tests.trial.trials import Outcome, try_seed
@@ -280,12 +284,80 @@ def entry_not_sealed(stack: ExitStack) -> None:
     _patch(stack, levers.audit, "append", append)
 
 
+def next_look_too_late(stack: ExitStack) -> None:
+    """What is reckoned after a round that is still to be held is looked at in the next one only."""
+    old = reckoning.decide_lot
+    _patch(stack, reckoning, "decide_lot", lambda c, desk, lot, at, _since, *more: old(c, desk, lot, at, at, *more))
+
+
+def told_of_no_end(stack: ExitStack) -> None:
+    """Whom a climb reached is not told that the matter is settled."""
+    _patch(stack, notices, "reached", lambda *_: {})
+
+
+def told_of_every_end(stack: ExitStack) -> None:
+    """Whom a climb was to reach, and did not, is told that the matter is settled."""
+    query = select(notices.notices.c.matter, notices.notices.c.to_person).where(
+        is_one_of(notices.notices.c.matter, "matters"), notices.notices.c.rung.like("climb-%")
+    )
+    _patch(stack, notices, "_REACHED", query)
+
+
+def behind_the_back(stack: ExitStack) -> None:
+    """What is typed late, and dated before what was reckoned last, is told to nobody."""
+    _patch(stack, dossiers, "_differences", lambda *_: [])
+
+
+def silent_not_asked(stack: ExitStack) -> None:
+    """A gateway is not asked what became of a text of which it has told no more."""
+    _patch(stack, settling, "ask_about_silent", lambda _: None)
+
+
+def gateway_stays_ill(stack: ExitStack) -> None:
+    """A good call does not make a gateway well."""
+    old = gateways.health_after
+
+    def after(known: Any, outcomes: list[bool], now: Any) -> Any:
+        return old(known, [ill for ill in outcomes if ill], now)
+
+    _patch(stack, gateways, "health_after", after)
+
+
+def opt_out_not_noted(stack: ExitStack) -> None:
+    """A gateway's word that somebody wants no more is not noted."""
+    _patch(stack, sending.optouts, "add", lambda *_: None)
+
+
+def no_finding(stack: ExitStack) -> None:
+    """Of what did not arrive there is no finding."""
+    old = settling.findings.note
+
+    def note(connection: Any, kind: str, *what: Any) -> None:
+        if kind not in ("failed", "undeliverable", "unknown"):
+            old(connection, kind, *what)
+
+    _patch(stack, settling.findings, "note", note)
+
+
+def round_missed(stack: ExitStack) -> None:
+    """A round that was missed while the daemon was down is not held late."""
+    _patch(stack, steps, "_was_missed_today", lambda *_: False)
+
+
+def counts_a_day_short(stack: ExitStack) -> None:
+    """A digest leaves out what is due on the last day that it looks ahead to."""
+    old = projection.count_by_town
+    _patch(stack, digests_made.projection, "count_by_town", lambda c, day, limit: old(c, day, limit - ONE_DAY))
+
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     no_unique_key, rung_not_noted, no_last_look, blind_retry, asked_once,
     settled_before_the_call, claim_ignored, unknown_is_due, words_not_monotone, dead_claims_forgotten, held_ignored,
     window_ignored, cap_ignored, total_ignored, rate_rounds_away, opted_out_ignored, told_twice_instead,
     instead_again_and_again, not_followed_up, digest_remade, mark_cleared_early, cursor_without_compare,
     reminder_not_expired, next_rung_forgotten, clock_believed, refused_for_now_is_final, entry_not_sealed,
+    next_look_too_late, told_of_no_end, told_of_every_end, behind_the_back, silent_not_asked,
+    gateway_stays_ill, opt_out_not_noted, no_finding, round_missed, counts_a_day_short,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, String, and_, bindparam, case, cast, func, insert, literal, or_, select, text, update
+from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, or_, select, text, update
 
 from rules.deliveries import LONGEST_RETRY_S, State, before
 from store import installation
@@ -262,21 +262,18 @@ def release(connection: Connection, now: datetime) -> int:
     put off may have been wrong.
     """
     installation.put(connection, HELD, "")
-    statement = (
+    let_go = (
         update(messages)
         .where(messages.c.state == word(State.HELD))
-        .values(
-            state=State.DUE.value,
-            reason=None,
-            moved_at=now,
-            try_at=case(
-                (messages.c.try_at > now + timedelta(seconds=LONGEST_RETRY_S), literal(now, messages.c.try_at.type)),
-                else_=messages.c.try_at,
-            ),
-        )
+        .values(state=State.DUE.value, reason=None, moved_at=now)
         .returning(messages.c.channel)
     )
-    return list(connection.execute(statement).scalars()).count("sms")
+    channels = list(connection.execute(let_go).scalars())
+    far = now + timedelta(seconds=LONGEST_RETRY_S)
+    connection.execute(
+        update(messages).where(messages.c.state == word(State.DUE), messages.c.try_at > far).values(try_at=now)
+    )
+    return channels.count("sms")
 
 
 def held_because(connection: Connection) -> str | None:

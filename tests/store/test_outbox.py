@@ -208,6 +208,19 @@ def test_hold_stops_what_is_due_and_what_comes_and_release_lets_it_go(connection
     assert [m.id for m in claim(connection)] == [first, coming], "each at its own time"
 
 
+@pytest.mark.parametrize("is_held", [True, False])
+def test_what_waits_for_an_hour_that_only_a_wrong_clock_can_have_set_leaves_after_a_release(connection, is_held):
+    put_off_by_it = put(connection, try_at=NOW + 33 * HOUR)
+    failed = put(connection, "failed")
+    soon = put(connection, try_at=NOW + HOUR)
+    if is_held:
+        outbox.hold(connection, "clock: it has jumped", NOW)
+    outbox.retry(connection, failed, NOW + 33 * HOUR)
+    outbox.release(connection, NOW)
+    assert {m.id for m in claim(connection)} == {put_off_by_it, failed}
+    assert row_of(connection, soon).try_at == NOW + HOUR
+
+
 @pytest.mark.parametrize("release_is_first", [False, True])
 def test_no_message_stays_behind_that_comes_while_sending_is_released(postgres_engine, release_is_first):
     with postgres_engine.begin() as connection:

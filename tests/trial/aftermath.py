@@ -94,9 +94,11 @@ def _not_noted(judge: "Judge") -> Iterator[Wrong]:
     )
     for message, state in world.raw.execute(query):
         yield "at rest", f"message {message} is {state}, and no finding says so"
+    # A call that told itself that it was taken has no reason and, of a text, its parts; else a later word told it.
     query = (
-        "SELECT name FROM gateways WHERE failures > 0 AND 'accepted' = "
-        "(SELECT outcome FROM attempts WHERE gateway = gateways.name AND outcome <> 'dropped' ORDER BY rowid DESC)"
+        "SELECT name FROM gateways WHERE failures > 0 AND (SELECT outcome = 'accepted' AND reason IS NULL AND "
+        "(segments IS NOT NULL OR gateway <> 'sms') FROM attempts "
+        "WHERE gateway = gateways.name AND outcome <> 'dropped' ORDER BY rowid DESC)"
     )
     for (name,) in world.raw.execute(query):
         yield "at rest", f"{name} has taken the last message, and is thought ill"

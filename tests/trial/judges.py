@@ -498,8 +498,12 @@ class Judge:
                 and sent.notice.verdict == row.verdict == "sent"
                 and row.state == "bundled"
                 and not sent.at <= row.leaves_at <= leaves_at(sent.at + LOST_BELLS, world.timetable)
-                # A fact of the round's own instant may be typed after it, where the web process was out of reach.
-                and not any(abs(at - sent.at) <= TAKEN_OVER for at in known_at[subject_of(row.matter)])
+                # A fact of the round's own instant may be typed after it, where the web process was out of reach; and
+                # one that came while the round was taken over goes along with it.
+                and not any(
+                    abs(at - sent.at) <= TAKEN_OVER or at < row.decided_at <= at + TAKEN_OVER
+                    for at in known_at[subject_of(row.matter)]
+                )
                 and not _has_another_day(row, run.sent, decided)
             ):
                 self.wrong("as replayed", f"{key} leaves at {sent.at} in a replay, here at {row.leaves_at}")

@@ -23,7 +23,7 @@ from rules.dockets import Desk
 from rules.facts import Channel, local_day
 from rules.notices import put_off
 from store import findings, gateways, notices, optouts, outbox, outcomes
-from store.locks import Lock, alone
+from store.locks import Lock, alone_if_free
 from store.outbox import Message
 from store.outcomes import Settled
 
@@ -165,12 +165,18 @@ class _Check:
         return [message for message in left if message.id not in beyond]
 
     def _beyond_person_limit(self, sms: Sequence[Message]) -> set[int]:
-        """Put off what would leave on a later day than meant to a person who has had enough on that day (R5.11)."""
+        """Put off what would leave on a later day than meant to a person who has had enough on that day (R5.11).
+
+        A step that is under way may be making messages for that day, as may another claim: then it is asked again.
+        """
         limit = self.desk.policy.sms_per_day
         late = [message for message in sms if message.day < self.today]
         if limit is None or not late:
             return set()
-        alone(self.connection, Lock.COUNTING)
+        if not alone_if_free(self.connection, Lock.COUNTING):
+            for message in late:
+                self._later(message, self.now + SOON)
+            return {message.id for message in late}
         had = notices.sms_count(self.connection, sorted({m.person for m in late}), self.today)
         beyond = set()
         for message in late:

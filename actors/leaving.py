@@ -15,6 +15,7 @@ from rules.facts import Channel, local_day
 from rules.matters import Matter
 from rules.notices import leaves_at, put_off, superseded
 from store import notices, outbox, projection
+from store.locks import Lock, alone
 from store.notices import Address, NoticeRow
 from store.outbox import New
 
@@ -53,6 +54,7 @@ class Envelopes:
     def _had_enough(self, people: set[str]) -> set[str]:
         if self._limit is None or not people:
             return set()
+        alone(self._connection, Lock.COUNTING)  # what is late may be about to leave on this day, too
         had = notices.sms_count(self._connection, sorted(people), local_day(self._at))
         return {person for person, count in had.items() if count >= self._limit}
 

@@ -1,7 +1,7 @@
 """Who waits for whom, where no row that both would write stands for what they do?
 
 PostgreSQL's advisory locks, held until the transaction ends. On SQLite whoever writes is alone anyway.
-Callers: store/, intake/, actors/claiming.py.
+Callers: store/, intake/, actors/claiming.py, actors/leaving.py.
 """
 
 from collections.abc import Iterable
@@ -18,12 +18,13 @@ class Lock(IntEnum):
     APPENDING = 8632  #: to the audit trail
     CHANGING = 8633  #: the record, by a command: for each that it is about
     ADOPTING = 8634  #: a change of the policy, which is laid over those before it
-    COUNTING = 8635  #: what a person has had on the day on which a late message leaves
+    COUNTING = 8635  #: what persons have had on a day
     REPLYING = 8636  #: by SMS, for each number
     RECORDING = 8637  #: an import, alone; commands, beside one another
 
 
 _ALONE: Final = text("SELECT pg_advisory_xact_lock(:lock)")
+_ALONE_IF_FREE: Final = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _BESIDE: Final = text("SELECT pg_advisory_xact_lock_shared(:lock)")
 _ALONE_FOR: Final = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))")
 
@@ -32,6 +33,13 @@ def alone(connection: Connection, lock: Lock) -> None:
     """Wait for whoever else does this, and keep others waiting."""
     if connection.dialect.name == "postgresql":
         connection.execute(_ALONE, {"lock": lock})
+
+
+def alone_if_free(connection: Connection, lock: Lock) -> bool:
+    """Keep others waiting, if nobody does this now; False if somebody does: nobody is waited for."""
+    if connection.dialect.name == "postgresql":
+        return bool(connection.execute(_ALONE_IF_FREE, {"lock": lock}).scalar_one())
+    return True
 
 
 def beside_others(connection: Connection, lock: Lock) -> None:

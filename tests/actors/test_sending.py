@@ -518,6 +518,36 @@ def test_of_two_late_sms_that_are_claimed_at_once_one_leaves_where_one_a_day_may
     assert len(first.outgoing) + len(second.end().outgoing) == 1
 
 
+@pytest.mark.parametrize("step_is_first", [True, False])
+def test_of_a_late_sms_and_one_of_the_round_one_leaves_where_one_a_day_may(postgres_engine, monkeypatch, step_is_first):
+    duban = Installation(postgres_engine, start=day("03-20"), sms_per_day="1")
+    duban.keep(record(seats=(SEAT,)))
+    duban.run("03-27 08:59", sends=False)
+    duban.sql("UPDATE messages SET state = 'accepted' WHERE channel = 'email'")
+    move(duban, "03-27 09:00")
+    plan = duban.plan()
+    acts = [lambda _: duban.take(plan, sends=False), lambda _: claim(duban.services, duban.desks, 1)]
+    first, second = acts if step_is_first else acts[::-1]
+    other = Other(postgres_engine, second)
+    sms_count, begun = notices.sms_count, []
+
+    def count(*given):
+        had = sms_count(*given)
+        if not begun:
+            begun.append(given)
+            other.begin()
+        return had
+
+    monkeypatch.setattr(notices, "sms_count", count)
+    first(None)
+    other.end()
+    assert begun, "both count"
+    later(duban, 1)
+    claim(duban.services, duban.desks, 1)
+    today = [m.id for m in duban.messages() if m.channel == Channel.SMS and m.day == day("03-27")]
+    assert len(today) == 1, "the other waits for the next workday"
+
+
 # Only while it is right ----------------------------------------------------------------------
 
 

@@ -72,6 +72,7 @@ class Judge:
         self.levers = 0  #: of which whoever pulled them knows
         world.on_commit = self.committed
         world.provider.on_call = self.called
+        world.on_told = self.told
 
     def wrong(self, invariant: str, what: str) -> None:
         self.world.wrong.append(f"{invariant}: {what}")
@@ -196,6 +197,12 @@ class Judge:
         elif self.world.hub.now - claimed > IN_FLIGHT:
             late = self.world.hub.now - claimed
             self.wrong("in flight", f"message {outgoing.message} was handed over {late} after its claim")
+
+    def told(self, message: int) -> None:
+        """Judge a call-back that has been noted: whatever was told last, what has arrived stays so."""
+        (state,) = self.world.raw.execute("SELECT state FROM messages WHERE id = ?", (message,)).fetchone()
+        if message in self.world.provider.delivered and state != "delivered":
+            self.wrong("delivered", f"message {message} has arrived, as was told, and is {state}")
 
     # Once an hour ------------------------------------------------------------------------
 
@@ -405,12 +412,11 @@ class Judge:
             for row in world.raw.execute(query).fetchall():
                 self.wrong("at rest", what.format(*row))
         left = {taken.outgoing.message for taken in world.provider.ledger}
-        told = world.provider.delivered
         for message, state in world.raw.execute("SELECT id, state FROM messages").fetchall():
             if state in ("accepted", "delivered") and message not in left and not self._has_left_as_equal(message):
                 self.wrong("left", f"message {message} is {state}, and never left")
-            if message in told and state != "delivered":
-                self.wrong("delivered", f"message {message} has arrived, as was told, and is {state}")
+        for message in world.provider.delivered:
+            self.told(message)
         with reading(world.engine) as connection:
             desk = self.desks.of(connection)
             day = local_day(world.clock_now())

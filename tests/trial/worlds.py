@@ -325,6 +325,7 @@ class World:
         self._sweep_at: tuple[int, datetime | None] | None = None  #: with the number of changes by then
         self._coming: tuple[Any, tuple[datetime, datetime | None]] | None = None
         self.on_commit: Callable[[Process], None] = lambda _process: None
+        self.on_told: Callable[[int], None] = lambda _message: None
         self.daemons = [Daemon(self, "daemon-1"), Daemon(self, "daemon-2")]
         self.workers = [Worker(self, "worker-1"), Worker(self, "worker-2")]
         self.web = Process(self, "web")
@@ -528,8 +529,10 @@ class World:
             except OperationalError as err:
                 self.failed(web, err)
                 return
+            message = self.provider.by_id[report.provider_id].outgoing.message
             if report.status is Status.DELIVERED:
-                self.provider.delivered.add(self.provider.by_id[report.provider_id].outgoing.message)
+                self.provider.delivered.add(message)
+            self.on_told(message)
 
         web.start("call-back", apply)
 

@@ -5,7 +5,7 @@ duban's own tables only what nobody else knows: which message carries which noti
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -14,17 +14,14 @@ from sqlalchemy import text
 from actors.desks import Desks
 from actors.steps import TOLERATED
 from channels.gateway import Outgoing
-from replay.engine import Sent
-from replay.simulate import run_record
 from rules.dossiers import reckon
-from rules.facts import SHANGHAI, Channel, Record, local_day, midnight
-from rules.matters import Matter, Subject, SubjectKind, subject_of
-from rules.notices import ALWAYS, is_in_window, leaves_at, rungs_left
-from rules.workdays import ONE_DAY
+from rules.facts import SHANGHAI, Channel, Record, local_day
+from rules.matters import Matter, Subject, subject_of
+from rules.notices import ALWAYS, is_in_window, rungs_left
 from store import audit, facts, notices, projection
 from store.dossiers import read_dossiers
 from store.engine import reading
-from tests.trial import aftermath
+from tests.trial import aftermath, replayed
 from tests.trial.loads import fields_of
 from tests.trial.worlds import KEY, Process, World
 
@@ -33,11 +30,7 @@ GIVEN_UP: Final = timedelta(hours=3)  #: an unknown outcome is a task for the op
 #: from the claim to the last call that it allows
 IN_FLIGHT: Final = timedelta(seconds=1.5)
 NOTICED: Final = timedelta(minutes=1)  #: a clock that was set wrong is noticed by then
-TAKEN_OVER: Final = timedelta(minutes=1)  #: another daemon goes on by then, if the one that has the clock hangs
 NOON: Final = 12
-LOST_BELLS: Final = timedelta(
-    minutes=5
-)  #: some bells in a row that are lost or late have a step taken later by so much
 HOUSE: Final = ("house", "")  #: the file of the organisation
 RANK: Final = {"remind": 0, "overdue": 1, "climb": 2, "event": 3}
 
@@ -404,7 +397,7 @@ class Judge:
         self._all_wrong(aftermath.missing(self))
         self._judge_rows()
         self._judge_audit()
-        self._judge_matters(is_exact=is_exact)
+        self._all_wrong(replayed.differences(self.world, is_exact=is_exact))
 
     def _judge_rest(self) -> None:
         world = self.world
@@ -464,115 +457,6 @@ class Judge:
             self.wrong("audit", f"{[*map(str, verdict.findings)]} {verdict.doubts}")
         if pulled < self.levers:  # a lever whose process died after the commit has an entry that nobody knows of
             self.wrong("audit", f"{self.levers} levers pulled, {pulled} entries")
-
-    def _judge_matters(self, *, is_exact: bool) -> None:
-        """The matters are those of a replay of the same facts; where no fault touched decisions, the notices too."""
-        world = self.world
-        load = world.load
-        run = run_record(load.record, load.first, load.ends, policy=load.policy, settings=load.settings)
-        with reading(world.engine) as connection:
-            ours = {
-                one.matter.id: _shown(one.matter, load.ends) for one in projection.list_matters(connection, load.ends)
-            }
-            told = notices.list_notices(connection)
-        theirs = {m.id: _shown(m, load.ends) for m in run.matters() if m.opened <= load.ends}
-        for ident in sorted(set(ours) | set(theirs)):
-            if ours.get(ident) != theirs.get(ident):
-                self.wrong("matters", f"{ident} is {ours.get(ident)}; by the facts {theirs.get(ident)}")
-        if not is_exact:
-            return
-        over = midnight(load.ends + ONE_DAY)  # what leaves later, a replay does not tell
-        decided = {
-            _key(t.notice): t.notice for t in told if t.notice.rung != "event-settled" and t.notice.leaves_at < over
-        }
-        expected = {
-            (s.notice.matter.id, s.notice.matter.due, s.notice.rung, s.notice.person.id if s.notice.person else "",
-             s.notice.channel or ""): s
-            for s in run.sent if s.notice.rung != "event-settled"
-        }  # fmt: skip
-        known_at = _known_at(load.record)
-        for key, sent in expected.items():
-            # Where a bell for a step is lost, or the clock is taken over, it goes on as of then: what was settled
-            # meanwhile is not told.
-            soon = (sent.at < at <= sent.at + TAKEN_OVER for at in known_at[subject_of(sent.notice.matter.id)])
-            if (key not in decided and not any(soon)) or (
-                key in decided and decided[key].verdict != sent.notice.verdict
-            ):
-                self.wrong("as replayed", f"{key} is {sent.notice.verdict} in a replay, here {decided.get(key)}")
-            if (
-                (row := decided.get(key))
-                and sent.notice.verdict == row.verdict == "sent"
-                and row.state == "bundled"
-                and not sent.at <= row.leaves_at <= leaves_at(sent.at + LOST_BELLS, world.timetable)
-                # A fact of the round's own instant may be typed after it, where the web process was out of reach; and
-                # one that came while the round was taken over goes along with it.
-                and not any(
-                    abs(at - sent.at) <= TAKEN_OVER or at < row.decided_at <= at + TAKEN_OVER
-                    for at in known_at[subject_of(row.matter)]
-                )
-                and not _has_another_day(row, run.sent, decided)
-            ):
-                self.wrong("as replayed", f"{key} leaves at {sent.at} in a replay, here at {row.leaves_at}")
-        for key, row in decided.items():
-            # Likewise, what came while it was taken over goes along with the round's own, in one message.
-            late = (at < row.decided_at <= at + TAKEN_OVER for at in known_at[subject_of(row.matter)])
-            if (
-                key not in expected
-                and row.state != "superseded"
-                and not any(late)
-                and not _has_another_day(row, run.sent, decided)
-            ):
-                self.wrong("as replayed", f"{key} is {row.verdict} here alone, decided at {row.decided_at}")
-        made = {
-            (m.digest.kind.value, m.digest.period, m.digest.office, m.person.id, m.counts.due_soon, m.counts.overdue)
-            for m in run.digests
-        }
-        here = set(world.raw.execute("SELECT kind, period, office, person, due_soon, overdue FROM digests").fetchall())
-        for digest in sorted(made ^ here):
-            self.wrong("as replayed", f"digest {digest} is {'missing' if digest in made else 'here alone'}")
-
-
-def _has_another_day(row: Any, sent: Iterable[Sent], decided: Mapping[tuple[Any, ...], Any]) -> bool:
-    """Say whether the person's SMS of that day were others in the replay: then the cap puts off others, too.
-
-    One that a gateway was too ill to take gave way; one whose step's bell was lost went along with the round.
-    """
-    day = local_day(row.decided_at)
-    for s in sent:
-        of = s.notice
-        if of.channel == row.channel == Channel.SMS and of.person and of.person.id == row.to_person:
-            here = decided.get((of.matter.id, of.matter.due, of.rung, of.person.id, of.channel))
-            if local_day(s.at) == day and (here is None or here.state == "superseded" or here.leaves_at != s.at):
-                return True
-    return False
-
-
-def _known_at(record: Record) -> dict[Subject, list[datetime]]:
-    """Return when something became known about each subject."""
-    found: dict[Subject, list[datetime]] = defaultdict(list)
-    for petition in record.petitions:
-        found[Subject(SubjectKind.PETITION, petition.id)].append(petition.recorded_at)
-    for event in record.petition_events:
-        found[Subject(SubjectKind.PETITION, event.petition)].append(event.at)
-    for project in record.projects:
-        found[Subject(SubjectKind.PROJECT, project.id)].append(project.recorded_at)
-    for change in record.project_events:
-        found[Subject(SubjectKind.PROJECT, change.project)].append(change.at)
-    seats_of: dict[str, list[Subject]] = defaultdict(list)
-    for seat in record.seats:
-        seats_of[seat.deputy].append(Subject(SubjectKind.SEAT, seat.id))
-    for visit in record.visits:
-        for subject in seats_of[visit.deputy]:
-            found[subject].append(visit.recorded_at)
-    return found
-
-
-def _key(row: Any) -> tuple[Any, ...]:
-    return row.matter, row.due, row.rung, row.to_person, row.channel
-
-
-def _shown(matter: Matter, day: date) -> tuple[Any, ...]:
-    return matter.opened, matter.due, matter.settled, matter.status_on(day), matter.responsible
 
 
 def _rank(rung: str) -> tuple[int, int]:

@@ -26,6 +26,7 @@ class Lock(IntEnum):
 _ALONE: Final = text("SELECT pg_advisory_xact_lock(:lock)")
 _ALONE_IF_FREE: Final = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _BESIDE: Final = text("SELECT pg_advisory_xact_lock_shared(:lock)")
+_PATIENCE: Final = text("SET LOCAL lock_timeout = '10s'")
 _ALONE_FOR: Final = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))")
 
 
@@ -43,8 +44,13 @@ def alone_if_free(connection: Connection, lock: Lock) -> bool:
 
 
 def beside_others(connection: Connection, lock: Lock) -> None:
-    """Wait for whoever does this alone, and keep him waiting, but nobody who does it like us."""
+    """Wait for whoever does this alone, and keep him waiting, but nobody who does it like us.
+
+    Not for longer than ten seconds, here or for what this transaction locks later: whoever waits keeps a connection,
+    and soon the console would have none left. Raises OperationalError then.
+    """
     if connection.dialect.name == "postgresql":
+        connection.execute(_PATIENCE)
         connection.execute(_BESIDE, {"lock": lock})
 
 

@@ -9,7 +9,6 @@ from urllib.parse import urlencode, urlsplit
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -25,6 +24,7 @@ from web.api import make_api
 from web.api.problems import on_refusal
 from web.bodies import BodyLimit
 from web.headers import PlainAddresses, SecurityHeaders, headers_for
+from web.outages import Outages, plainly
 from web.pages.workshop import Rehearser
 from web.rendering import redirect, render, static_file
 from web.sessions import WITHOUT_SESSION, Sessions, is_https
@@ -52,13 +52,13 @@ def make_app(services: Services, desks: Desks, rehearser: Rehearser | None = Non
             Middleware(TrustedHostMiddleware, allowed_hosts=trusted_hosts(services), www_redirect=False),
             Middleware(PlainAddresses),
             Middleware(BodyLimit),
+            Middleware(Outages, answer=plainly),
             Middleware(Sessions, services=services),
         ],
         exception_handlers={
             SignInNeeded: _to_sign_in,
             PasswordNeeded: _to_password,
             HTTPException: _refused,
-            DBAPIError: _without_database,
             Exception: _failed,
         },
     )
@@ -108,23 +108,11 @@ async def _refused(request: Request, err: Exception) -> Response:
     return response
 
 
-def _without_database(request: Request, err: Exception) -> Response:
-    """Answer what the database could not do: out of reach, or takes no writes. Anything else is a fault of ours."""
-    if not isinstance(err, (OperationalError, InternalError)):
-        raise err
-    log.warning("without_database", path=request.url.path, method=request.method, error=type(err).__name__)
-    return PlainTextResponse(
-        "数据库暂时无法使用，请稍后再试。\nThe database is out of reach: please try again.", 503, _headers(request)
-    )
-
-
 def _failed(request: Request, err: Exception) -> Response:
     # Starlette answers from outside all middleware here, so the headers are set by hand.
     log.error("request_failed", path=request.url.path, method=request.method, exc_info=err)
     return PlainTextResponse(
-        "系统内部错误，请稍后再试。\nSomething failed here: please try again.", 500, _headers(request)
+        "系统内部错误，请稍后再试。\nSomething failed here: please try again.",
+        500,
+        headers_for(is_https=is_https(request.app.state.services)),
     )
-
-
-def _headers(request: Request) -> dict[str, str]:
-    return headers_for(is_https=is_https(request.app.state.services))

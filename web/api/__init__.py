@@ -16,7 +16,8 @@ from starlette.middleware import Middleware
 from config.services import Services
 from web.api import reading, writing
 from web.api.clients import Door
-from web.api.problems import Problem, on_failure, on_malformed, on_refusal
+from web.api.problems import Problem, on_failure, on_malformed, on_outage, on_refusal
+from web.outages import Outages
 
 PATH: Final = "/api/v1"
 TITLE: Final = "督办 duban"
@@ -33,7 +34,7 @@ def make_api(services: Services, desks: Any) -> FastAPI:
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Door, services=services)],
+        middleware=[Middleware(Outages, answer=on_outage), Middleware(Door, services=services)],
         exception_handlers={
             HTTPException: on_refusal,
             RequestValidationError: on_malformed,

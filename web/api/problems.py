@@ -68,9 +68,10 @@ MEANINGS: Final = {
     413: "The request is too large",
     415: "The request is not application/json",
     422: "The request is malformed",
+    503: "The database is out of reach, or busy: try again later",
 }
-READING: Final = (400, 401, 404, 413, 422)
-WRITING: Final = (400, 401, 403, 409, 413, 415, 422)
+READING: Final = (400, 401, 404, 413, 422, 503)
+WRITING: Final = (400, 401, 403, 409, 413, 415, 422, 503)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -99,6 +100,11 @@ async def on_malformed(request: Request, err: Exception) -> JSONResponse:
         for error in err.errors()[:MOST_FAULTS]
     ]
     return problem(422, "the request is malformed", faults)
+
+
+def on_outage(said: str) -> JSONResponse:
+    """Answer 503: the database is out of reach, or busy."""
+    return problem(503, said.splitlines()[-1])
 
 
 async def on_failure(request: Request, err: Exception) -> JSONResponse:

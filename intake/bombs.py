@@ -7,7 +7,8 @@ size that people reach, and a sheet is watched while it is read. Caller: workboo
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
@@ -17,12 +18,13 @@ from openpyxl.cell.text import Text
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
 from openpyxl.xml.functions import iterparse
 
 from intake.faults import shorten
 from intake.sources import WIDEST_ROW, unopenable
-from intake.values import LONGEST_ID, LONGEST_TEXT
+from intake.values import FORMULA, LONGEST_ID, LONGEST_TEXT
 
 MEGABYTE: Final = 1 << 20
 LARGEST_DIRECTORY: Final = MEGABYTE  #: of a ZIP's list of members; ten thousand take so much
@@ -272,11 +274,26 @@ class _WatchedSheet(_Watched):
         self._idle_bytes = max(0, self._idle_bytes - BYTES_A_CELL * given)
 
 
+class _Parser(WorkSheetParser):
+    """Openpyxl's parser, which takes a formula that was never computed for an empty cell; here it is an error."""
+
+    def parse_cell(self, element: Any) -> dict[str, Any]:
+        cell: dict[str, Any] = super().parse_cell(element)
+        # A formula whose result is an empty text has a type.
+        if cell["value"] is None and "t" not in element.attrib:
+            formula = element.find(FORMULA_TAG)
+            if formula is not None:
+                cell |= {"data_type": "e", "value": f"{FORMULA}{formula.text or ''}"}
+        return cell
+
+
 class _Sheet(ReadOnlyWorksheet):
     """A sheet whose XML is watched."""
 
     parent: Any  # the stubs know nothing of its inside
     _worksheet_path: str
+    _shared_strings: list[str]
+    _get_row: Callable[[Any], tuple[Any, ...]]
     watched: _WatchedSheet
 
     def _get_size(self) -> None:
@@ -284,6 +301,25 @@ class _Sheet(ReadOnlyWorksheet):
         with self.parent._archive.open(self._worksheet_path) as source:  # noqa: SLF001 - as openpyxl's own sheet does
             named = DIMENSION.search(source.read(PROLOGUE))
         self._max_row = int(named[1]) if named else None
+
+    def _cells_by_row(self, *_: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield all rows, those that the sheet leaves out too: they have no cells."""
+        book = self.parent
+        with self._get_source() as source:
+            parser = _Parser(
+                source,
+                self._shared_strings,
+                data_only=True,
+                epoch=book.epoch,
+                date_formats=book._date_formats,  # noqa: SLF001 - as openpyxl's own sheet does
+                timedelta_formats=book._timedelta_formats,  # noqa: SLF001 - likewise
+            )
+            last = 0
+            for number, cells in parser.parse():
+                yield from repeat((), number - last - 1)
+                if number > last:
+                    last = number
+                    yield self._get_row(cells)
 
     def _get_source(self) -> _WatchedSheet:
         source = self.parent._archive.open(self._worksheet_path)  # noqa: SLF001 - likewise

@@ -60,8 +60,16 @@ class Unreadable(ValueError):
         super().__init__(problem)
 
 
+FORMULA: Final = "="  #: so begins one that was never computed
+FAILED: Final = "is the error of a formula; mend it in the spreadsheet"
+NEVER_COMPUTED: Final = "is a formula that was never computed; open the workbook in a spreadsheet and save it"
+
+
 class FormulaError(str):
-    """What a spreadsheet shows where a formula failed, such as #REF!. Never equal to the same text typed in."""
+    """What a spreadsheet shows where a formula failed, such as #REF!, or one that no spreadsheet has computed.
+
+    Never equal to the same text typed in.
+    """
 
     __slots__ = ()
 
@@ -449,7 +457,7 @@ def reader(cell: Cell, *, required: bool, empty: object) -> Callable[[object], o
             text = raw.strip()
             if text:
                 if type(raw) is FormulaError:
-                    raise Unreadable("is the error of a formula; mend it in the spreadsheet")
+                    raise Unreadable(NEVER_COMPUTED if text.startswith(FORMULA) else FAILED)
                 if len(text) > longest:
                     raise Unreadable(f"is longer than {longest} characters; want {cell.wanted}")
                 return read_text(text)

@@ -216,6 +216,37 @@ def test_a_formula_counts_as_its_value_and_a_failed_one_as_a_fault(tmp_path):
     ]
 
 
+def test_a_formula_that_a_program_has_written_and_nobody_computed_is_a_fault_of_its_cell(tmp_path):
+    path = workbook(
+        tmp_path / "record.xlsx",
+        **organisation_sheets(),
+        visits=[
+            ["id", "deputy", "date", "kind", "place", "note"],
+            ["V1", "DA", "2026-03-05", "station", "ST1", '="雨"&"天"'],
+        ],
+    )
+    assert [str(f) for f in checked(path).faults] == [
+        'record.xlsx, sheet visits, row 2, column note: \'="雨"&"天"\' is a formula that was never computed; '
+        "open the workbook in a spreadsheet and save it"
+    ]
+
+
+def test_a_formula_whose_result_is_an_empty_text_counts_as_empty(tmp_path):
+    path = workbook(
+        tmp_path / "record.xlsx",
+        **organisation_sheets(),
+        visits=[
+            ["id", "deputy", "date", "kind", "place", "note"],
+            ["V1", "DA", "2026-03-05", "station", "ST1", '=""'],
+        ],
+    )
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "new.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b'<c r="F2"><f>', b'<c r="F2" t="str"><f>'))
+    outcome = checked(tmp_path / "new.xlsx")
+    assert ([*outcome.faults], outcome.record.visits[0].note) == ([], None)
+
+
 def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path):
     bomb = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:

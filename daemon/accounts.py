@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from config.services import Services
+from daemon.saying import Mendable
 from rules.facts import SHANGHAI, OfficeKind
 from store import accounts, tokens
 from store.accounts import Account, Role
@@ -21,7 +22,7 @@ from store.tokens import Rights, Token
 KINDS = {Role.TOWN: OfficeKind.TOWN, Role.STATION: OfficeKind.STATION}
 
 
-class NotDone(ValueError):
+class NotDone(Mendable):
     """What was asked for cannot be done: what, and how to mend it."""
 
 

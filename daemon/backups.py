@@ -27,6 +27,7 @@ from sqlalchemy.exc import OperationalError, StatementError
 from config.services import Services, open_services
 from daemon.looking import require_database
 from daemon.processes import CLOCK
+from daemon.saying import Mendable
 from intake.bombs import LARGEST_DIRECTORY, length_of_directory
 from intake.faults import shorten
 from rules.facts import SHANGHAI
@@ -48,7 +49,7 @@ Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt
 ON_ITS_WAY: Final = "it was on its way when the backup was made"
 
 
-class BadBackup(ValueError):
+class BadBackup(Mendable):
     """A file that cannot be restored, or a place that cannot take it."""
 
 
@@ -177,8 +178,6 @@ def read_backup(file: Path) -> Backup:
             manifest = _manifest(file, archive)
             for name, section in manifest.tables.items():
                 _check_table(file, archive, name, section)
-    except BadBackup:
-        raise
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError) as err:
         raise BadBackup(f"{file} is torn or is no backup ({_reason(err)}); take another one") from err
     return Backup(file, manifest, _sha256_of(file))

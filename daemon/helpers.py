@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any, Final, TypeVar
 
 from config.collecting import seldom_collecting
+from daemon.saying import OUT_OF_REACH, Mendable
 
 Terms = TypeVar("Terms")
 Job = TypeVar("Job")
@@ -26,8 +27,10 @@ AHEAD: Final = 2  #: jobs for each helper that are under way or done and not yet
 _work: list[Callable[[Any], Any]] = []  #: of this helper
 
 
-class HelperLost(RuntimeError):
+class HelperLost(Mendable):
     """A helper that ended before its work did: somebody killed it, or the memory was used up."""
+
+    status = OUT_OF_REACH
 
     def __init__(self) -> None:
         super().__init__("a helper process was ended from outside, so nothing was changed; see whether memory is short")

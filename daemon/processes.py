@@ -25,7 +25,7 @@ from config.services import Services, open_services
 from daemon import watchdog
 from daemon.clockwork import Clockwork
 from daemon.logs import log_as_json
-from daemon.saying import OUT_OF_REACH
+from daemon.saying import OUT_OF_REACH, Mendable
 from store import installation, migrating, outbox
 from store.engine import reading
 
@@ -46,7 +46,7 @@ CLOCK: Final = "clock"  #: what the database is run on: the machine's clock or a
 log = structlog.get_logger()
 
 
-class WrongClock(RuntimeError):
+class WrongClock(Mendable):
     """The database belongs to a drill and the clock does not, or the other way round."""
 
 
@@ -115,7 +115,7 @@ def _workers(broker: dramatiq.Broker, looks_ms: int) -> Iterator[None]:
         broker.close()
 
 
-class NoBroker(RuntimeError):
+class NoBroker(Mendable):
     """Several processes need a broker that they share."""
 
 

@@ -18,6 +18,14 @@ from click.exceptions import NoArgsIsHelpError
 FINDING: Final = 1
 BAD_INPUT: Final = 2
 OUT_OF_REACH: Final = 3
+
+
+class Mendable(Exception):
+    """What a user can mend: its text says what is wrong, and how."""
+
+    status = BAD_INPUT  #: with which the command ends
+
+
 RIGHTS: Final = "mend the rights of the file that DUBAN_DATABASE_URL names, and of its folder"
 DAMAGED: Final = "check DUBAN_DATABASE_URL; if that file is damaged, move it away and restore a backup"
 #: SQLite's code → what to do where `duban init` mends nothing; in numbers: only what failed has to load sqlite3
@@ -120,17 +128,13 @@ def explained(err: Exception) -> tuple[str, int]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from config.layers import WrongSettings
-    from daemon.accounts import NotDone
-    from daemon.backups import BadBackup
-    from daemon.explaining import NoSuchMatter
-    from daemon.helpers import HelperLost
-    from daemon.processes import NoBroker, WrongClock
+    from intake.explaining import NoSuchMatter
     from store.migrating import InUse, NotBack, WrongSchema
 
-    if isinstance(err, (WrongSettings, WrongClock, NoBroker, NotBack, NotDone, NoSuchMatter, BadBackup)):
-        return str(err), BAD_INPUT
-    if isinstance(err, (WrongSchema, InUse, HelperLost)):
-        return str(err), OUT_OF_REACH
+    if isinstance(err, Mendable):
+        return str(err), err.status
+    if isinstance(err, (WrongSettings, NotBack, NoSuchMatter, WrongSchema, InUse)):
+        return str(err), OUT_OF_REACH if isinstance(err, (WrongSchema, InUse)) else BAD_INPUT
     if isinstance(err, UnicodeEncodeError) and err.reason == SURROGATES:
         typed = err.object.encode("utf-8", "surrogateescape")
         return f"{typed!r} is not UTF-8; type it again, in a terminal that is set to UTF-8", BAD_INPUT

@@ -67,8 +67,10 @@ class _Told:
         over = midnight(world.load.ends + ONE_DAY)  # what leaves later, a replay does not tell
         with reading(world.engine) as connection:
             rows = [told.notice for told in notices.list_notices(connection)]
-        self._here = {_key(row): row for row in rows if row.rung != SETTLED and row.leaves_at < over}
-        self._there = {_key_of(sent): sent for sent in run.sent if sent.notice.rung != SETTLED}
+        self._all_here = {_key(row): row for row in rows}
+        self._all_there = {_key_of(sent): sent for sent in run.sent}
+        self._here = {k: row for k, row in self._all_here.items() if row.rung != SETTLED and row.leaves_at < over}
+        self._there = {k: sent for k, sent in self._all_there.items() if sent.notice.rung != SETTLED}
         self._known_at = _known_at(world.load.record)
         self._late = set(world.raw.execute(LATE).fetchall())
 
@@ -118,8 +120,8 @@ class _Told:
         if row.channel != Channel.SMS or self._world.load.policy.sms_per_day is None:
             return False
         days = local_day(row.decided_at) - PUT_OFF_ON, local_day(row.leaves_at)
-        for key, sent in self._there.items():
-            at, here = sent.at, self._here.get(key)
+        for key, sent in self._all_there.items():
+            at, here = sent.at, self._all_here.get(key)
             if key[3:] == (row.to_person, row.channel) and days[0] <= local_day(at) <= days[1]:
                 # One of another day has been put off itself, and is no reason for that.
                 is_late = here is not None and here.leaves_at != at and local_day(here.leaves_at) == local_day(at)

@@ -4,6 +4,7 @@ The forger of these tests may write whatever he likes to the database, triggers 
 """
 
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
@@ -235,6 +236,22 @@ def test_a_checkpoint_holds_after_more_entries(written):
 def test_a_head_set_back_shows(written):
     set_head_back_to(written, 4)
     assert told(written) == [(BEYOND_HEAD, 5, 6)]
+
+
+def test_a_head_of_another_seal_shows(written):
+    known = checkpoint(written)
+    with written.begin() as connection:
+        installation.put(
+            connection, audit.HEAD, str(replace(known, mac=f"{known.mac[:-1]}{'01'[known.mac[-1] == '0']}"))
+        )
+    assert told(written) == [f"the head does not fit entry {ENTRIES}: one of them was changed"]
+
+
+def test_a_checkpoint_of_another_number_of_entries_shows(written):
+    known = replace(checkpoint(written), count=ENTRIES + 1)
+    assert told(written, checkpoints=[known]) == [
+        f"up to entry {ENTRIES} there are {ENTRIES} entries, by the checkpoint {ENTRIES + 1}"
+    ]
 
 
 def test_a_head_that_is_taken_away_shows(written):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from store import accounts, audit
+from store import accounts, audit, sessions
 from tests.web.browsers import BASE, PASSWORD, csrf_in
 from web import signing_in
 from web.app import make_app
@@ -120,6 +120,16 @@ def test_a_disabled_account_is_out_at_once(operator, house):
     with house.engine.begin() as connection:
         assert accounts.disable(connection, "li.ming", at=house.clock.now(), actor="test")
     assert operator.get("/password").headers["location"].startswith("/sign-in")
+
+
+def test_a_session_that_begins_while_its_account_is_disabled_lets_nobody_in(operator, house, app):
+    now = house.clock.now()
+    with house.engine.begin() as connection:
+        assert accounts.disable(connection, "li.ming", at=now, actor="test")
+        secret = sessions.begin(connection, "li.ming", at=now, lives=sessions.IDLE)
+    client = TestClient(app, base_url=BASE, follow_redirects=False, cookies={SESSION: secret})
+    answer = client.get("/password")
+    assert answer.headers["location"].startswith("/sign-in")
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,13 @@ def test_signing_out_ends_the_session_itself(operator, app):
     assert stolen.get("/password").headers["location"].startswith("/sign-in")
 
 
+def test_signing_in_anew_ends_the_session_before(operator, app):
+    kept = dict(operator.client.cookies)
+    assert sign_in(operator.client, "li.ming", PASSWORD).status_code == 303
+    stolen = TestClient(app, base_url=BASE, follow_redirects=False, cookies=kept)
+    assert stolen.get("/password").headers["location"].startswith("/sign-in")
+
+
 @pytest.mark.parametrize(("hours", "is_in"), [(11.9, True), (12.1, False)])
 def test_a_session_ends_after_twelve_idle_hours(operator, house, hours, is_in):
     house.clock.instant += timedelta(hours=hours)
@@ -169,6 +176,14 @@ def test_changing_the_forwarded_address_does_not_help(operator, client):
         page = client.get("/sign-in", headers=header)
         data = {"csrf": csrf_in(page.text), "account": f"guess{i}", "password": "wrong wrong"}
         assert client.post("/sign-in", data=data, headers=header).status_code == 401
+    assert sign_in(client, "another", "wrong wrong").status_code == 429
+
+
+def test_who_has_an_account_himself_has_no_more_tries_at_those_of_others(operator, client):
+    for i in range(TRIES_PER_ADDRESS):
+        assert sign_in(client, f"guess{i}", "wrong wrong").status_code == 401
+        if i == TRIES_PER_ADDRESS // 2:
+            assert sign_in(client, "li.ming", PASSWORD).status_code == 303
     assert sign_in(client, "another", "wrong wrong").status_code == 429
 
 

@@ -70,8 +70,10 @@ def _page(request: Request, template: str, problem: str = "", status: int = 200,
 def safe_next(text: str) -> str:
     """Return where to go after signing in: a page of ours, else the first one.
 
-    >>> safe_next("/petitions?q=1"), safe_next("//example.com"), safe_next("https://example.com/")
-    ('/petitions?q=1', '/', '/')
+    >>> safe_next("/petitions?q=1"), safe_next("https://example.com/")
+    ('/petitions?q=1', '/')
+    >>> safe_next("//example.com"), safe_next("///example.com")  # to a browser both are another host
+    ('/', '/')
     """
     is_path = text.startswith("/") and text.isprintable() and not set(text) & {"\\", " "}
     parts = urlsplit(text) if is_path and not text.startswith("//") else None

@@ -272,6 +272,14 @@ def test_a_used_address_lets_nobody_in_even_from_a_page_loaded_before(offered, c
     assert waiting.post("/first", data=data | {"password": PASSWORD, "again": PASSWORD}).status_code == 404
 
 
+def test_an_address_that_nobody_has_used_is_void_once_somebody_has_an_account(offered, operator, app):
+    stranger = TestClient(app, base_url=BASE, follow_redirects=False)
+    assert stranger.get(offered).status_code == 404
+    page = stranger.get("/sign-in")
+    data = {"csrf": csrf_in(page.text), "token": offered.partition("token=")[2], "account": "mallory", "name": "M"}
+    assert stranger.post("/first", data=data | {"password": PASSWORD, "again": PASSWORD}).status_code == 404
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -304,7 +312,8 @@ def test_a_password_given_by_another_must_be_changed_first(operator, house):
     page = client.get("/password")
     data = {"csrf": csrf_in(page.text), "present": "given by another", "password": PASSWORD, "again": PASSWORD}
     held = client.cookies[SESSION]
-    assert client.post("/password", data=data | {"password": "given by another"}).status_code == 422
+    same = dict.fromkeys(("password", "again"), "given by another")
+    assert client.post("/password", data=data | same).status_code == 422
     assert client.post("/password", data=data).status_code == 303
     assert client.cookies[SESSION] != held
     assert client.get("/").headers.get("location") != "/password"

@@ -123,10 +123,11 @@ def test_a_session_lasts_in_real_time_when_a_drill_runs_fast(operator, house, cl
     assert client.get("/password").status_code == 303
 
 
-def test_a_disabled_account_is_out_at_once(operator, house):
+def test_a_disabled_account_is_out_at_once(operator, house, client):
     with house.engine.begin() as connection:
         assert accounts.disable(connection, "li.ming", at=house.clock.now(), actor="test")
     assert operator.get("/password").headers["location"].startswith("/sign-in")
+    assert sign_in(client, "li.ming", PASSWORD).status_code == 401
 
 
 def test_a_session_that_begins_while_its_account_is_disabled_lets_nobody_in(operator, house, app):

@@ -101,15 +101,22 @@ def _configure(level: int, renderer: Any) -> None:
         logger_factory=lambda *_: _Printer(),
     )
     # Libraries log by the standard way; what they say is masked too.
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    logging.basicConfig(level=logging.WARNING, force=True)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_mask_record)
+        handler.setFormatter(_Masking("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        handler.addFilter(_trace_record_seldom)
 
 
-def _mask_record(record: logging.LogRecord) -> bool:
-    said, err = record.getMessage(), record.exc_info[1] if record.exc_info else None
+class _Masking(logging.Formatter):
+    """Masks the whole of what is written: a number may stand in a traceback alone."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+def _trace_record_seldom(record: logging.LogRecord) -> bool:
+    err = record.exc_info[1] if record.exc_info else None
     if err is not None and not _is_to_be_traced(err, record.name):
+        record.msg, record.args = f"{record.getMessage()} {_in_short(err)}", ()
         record.exc_info = record.exc_text = None
-        said = f"{said} {_in_short(err)}"
-    record.msg, record.args = masked(said), ()
     return True

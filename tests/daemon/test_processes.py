@@ -134,3 +134,28 @@ def test_what_fails_again_and_again_is_traced_once():
         assert said.count("Traceback") == 1
     assert out.splitlines()[-1].count("OSError: away") == 1
     assert err.splitlines()[-1].endswith("message 999 failed OSError: away")
+
+
+TELLS = """
+import logging, structlog
+from daemon.logs import log_as_json
+log_as_json()
+words = "no answer from %s, 139-1111-2222 or %s"
+numbers = ("+8613812345678", "li.ming@example.cn")
+structlog.get_logger().error("a look failed", why=words % numbers)
+logging.getLogger("library").error(words, *numbers)
+for tells in (structlog.get_logger(), logging.getLogger("worker")):
+    try:
+        raise OSError(words % numbers)
+    except OSError:
+        tells.exception("it failed")
+"""
+
+
+@pytest.mark.timeout(30)
+def test_numbers_and_addresses_are_masked_in_what_libraries_say_and_in_tracebacks():
+    out, err = python(TELLS, subprocess.PIPE).communicate(timeout=SOON_S)
+    for said in (out, err):
+        assert said.count("Traceback") == 1
+        assert said.count("no answer from 138****5678, 139****2222 or l***@example.cn") == 2
+        assert not [word for word in ("13812345678", "1111", "li.ming") if word in said]

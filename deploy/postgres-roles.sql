@@ -16,7 +16,14 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'duban') THEN
         CREATE ROLE duban LOGIN;
     END IF;
-    -- An owner can take triggers down: so the services' role owns nothing.
+    -- An owner can take triggers down, and whoever owns the database or the schema can drop the tables in it: so the
+    -- services' role owns nothing, be it that it has made all this.
+    IF (SELECT datdba FROM pg_database WHERE datname = current_database()) = 'duban'::regrole THEN
+        EXECUTE format('ALTER DATABASE %I OWNER TO duban_owner', current_database());
+    END IF;
+    IF (SELECT nspowner FROM pg_namespace WHERE nspname = 'public') = 'duban'::regrole THEN
+        ALTER SCHEMA public OWNER TO duban_owner;
+    END IF;
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         EXECUTE format('ALTER TABLE public.%I OWNER TO duban_owner', name);
     END LOOP;

@@ -4,6 +4,7 @@ deploy/postgres-roles.sql, applied to a real PostgreSQL.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -27,12 +28,24 @@ from web.app import make_app
 KEY = "k" * 32
 
 
-@pytest.fixture
-def as_service(service_url) -> Iterator[Engine]:
-    engine = make_engine(service_url)
+@contextmanager
+def sealing(url) -> Iterator[Engine]:
+    engine = make_engine(url)
     audit.use_key(engine, KEY.encode)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def as_service(service_url) -> Iterator[Engine]:
+    with sealing(service_url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def as_beginner(begun_by_services_url) -> Iterator[Engine]:
+    with sealing(begun_by_services_url) as engine:
+        yield engine
 
 
 def verdict_of(engine):
@@ -73,14 +86,23 @@ FORBIDDEN = [
 REFUSED = r"permission denied|must be owner|must have|grant options|not a superuser|attribute may"
 
 
-def test_the_role_can_do_nothing_to_the_trail_but_add_to_it(as_service):
-    with as_service.begin() as connection:
+def refuses_everything(engine):
+    with engine.begin() as connection:
         audit.append(connection, at=datetime(2026, 3, 31, tzinfo=UTC), actor="a", action="retry", subject="notice:1")
     for statement in FORBIDDEN:
-        with as_service.begin() as connection, pytest.raises(DBAPIError, match=REFUSED):
+        with engine.begin() as connection, pytest.raises(DBAPIError, match=REFUSED):
             connection.execute(text(statement))
-    verdict = verdict_of(as_service)
-    assert (verdict.is_sound, verdict.sealed) == (True, 1)
+    verdict = verdict_of(engine)
+    return (verdict.is_sound, verdict.sealed) == (True, 1)
+
+
+def test_the_role_can_do_nothing_to_the_trail_but_add_to_it(as_service):
+    assert refuses_everything(as_service)
+
+
+def test_a_role_that_had_made_the_database_keeps_nothing_of_it(as_beginner):
+    """Many an office begins with one role that owns all. Whoever owns the database or the schema can drop the trail."""
+    assert refuses_everything(as_beginner)
 
 
 def test_the_role_owns_nothing_gives_itself_nothing_and_lacks_no_table(as_service):

@@ -4,7 +4,6 @@ The forger of these tests may write whatever he likes to the database, triggers 
 """
 
 import threading
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
@@ -14,7 +13,7 @@ from sqlalchemy import delete, insert, select, text, update
 from actors.watching import watch
 from config.settings import load_settings
 from daemon.doctor import _trail
-from store import accounts, audit, installation
+from store import accounts, audit, installation, schema_service
 from store.accounts import Account, Role
 from store.audit import (
     BEFORE_FIRST,
@@ -112,6 +111,7 @@ def test_an_empty_trail_is_sound(keyed):
         {"action": "hold"},
         {"subject": "notice:9"},
         {"at": NOW + timedelta(hours=1)},
+        {"at": NOW + timedelta(microseconds=1)},
         {"detail": {}},
         {"detail": {"tries": [1, 2], "why": "线路", "share": 0.1, "by": {"1": 0}}},
     ],
@@ -125,6 +125,15 @@ def test_a_changed_entry_shows_and_only_that_one(written, change):
 def test_a_changed_seal_shows_with_the_entry_that_rests_on_it(written):
     forge(written, update(trail).where(trail.c.seq == 3).values(mac=f"{audit.key_id(KEY)}.{'0' * 64}"))
     assert told(written) == [(CHANGED, 3, 4)]
+
+
+def test_a_seal_counts_to_its_last_letter(written):
+    last = checkpoint(written)
+    other = last.mac[:-1] + ("0" if last.mac[-1] != "0" else "1")
+    forge(written, update(trail).where(trail.c.seq == last.seq).values(mac=other))
+    with written.begin() as connection:
+        installation.put(connection, audit.HEAD, str(Checkpoint(last.seq, last.count, other)))
+    assert told(written) == [(CHANGED, ENTRIES, ENTRIES)]
 
 
 @pytest.mark.parametrize("cell", ["at", "detail", "actor", "mac"])
@@ -238,18 +247,21 @@ def test_a_head_set_back_shows(written):
     assert told(written) == [(BEYOND_HEAD, 5, 6)]
 
 
-def test_a_head_of_another_seal_shows(written):
-    known = checkpoint(written)
-    other = replace(known, mac=f"{known.mac[:8]}.{'0' * 64}")
+def test_a_head_that_is_not_the_last_entrys_shows(written):
     with written.begin() as connection:
-        installation.put(connection, audit.HEAD, str(other))
-    assert told(written) == [f"the head does not fit entry {ENTRIES}: one of them was changed"]
+        installation.put(connection, audit.HEAD, str(Checkpoint(ENTRIES, ENTRIES, audit.key_id(KEY) + "." + "0" * 64)))
+    assert told(written) == ["the head does not fit entry 6: one of them was changed"]
 
 
-def test_a_checkpoint_of_another_number_of_entries_shows(written):
-    known = replace(checkpoint(written), count=ENTRIES + 1)
-    assert told(written, checkpoints=[known]) == [
-        f"up to entry {ENTRIES} there are {ENTRIES} entries, by the checkpoint {ENTRIES + 1}"
+def test_a_last_entry_whose_seal_was_taken_off_shows_against_the_head(written):
+    forge(written, update(trail).where(trail.c.seq == ENTRIES).values(mac=None))
+    assert told(written) == [(UNSEALED, 6, 6), "the head names entry 6, which has no seal"]
+
+
+def test_a_checkpoint_that_knows_another_number_of_entries_is_contradicted(written):
+    last = checkpoint(written)
+    assert told(written, checkpoints=[Checkpoint(last.seq, last.count + 1, last.mac)]) == [
+        "up to entry 6 there are 6 entries, by the checkpoint 7"
     ]
 
 
@@ -334,6 +346,16 @@ def test_a_trail_begun_anew_shows_by_the_accounts_of_which_it_knows_nothing(keye
     assert doubt.startswith("no entry tells who added the account li.ming")
     add(keyed, ENTRIES)
     assert told(keyed) == [doubt]
+
+
+def test_an_account_put_in_by_hand_shows_beside_one_that_was_added(keyed):
+    known = Account(id="li.ming", name="李明", role=Role.OPERATOR, created_at=NOW)
+    with keyed.begin() as connection:
+        accounts.add(connection, known, "correct horse battery", actor="test")
+        kept = connection.execute(select(schema_service.accounts)).mappings().one()
+        connection.execute(insert(schema_service.accounts).values({**kept, "id": "mallory"}))
+    (doubt,) = told(keyed)
+    assert doubt.startswith("no entry tells who added the account mallory:")
 
 
 def test_a_key_may_be_changed_and_the_old_one_still_verifies(written):

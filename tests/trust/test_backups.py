@@ -421,3 +421,13 @@ def test_a_trail_with_a_checkpoint_is_verified_on_the_command_line(sqlite_source
     assert answer.status == 1
     assert answer.facts["findings"] == [{"problem": audit.UNSEALED, "first": 5, "last": 5}]
     assert typed("audit", "verify", "--checkpoint", "none").status == 2
+
+
+def test_the_command_line_holds_the_trail_against_all_keys_and_every_checkpoint(sqlite_source, file, monkeypatch):
+    mailed = typed("audit", "checkpoint").out.strip()
+    monkeypatch.setenv("DUBAN_AUDIT_KEY", f"{KEY} {'n' * 64}")
+    assert typed("audit", "verify", "--checkpoint", mailed).status == 0
+    cut_off = mailed.replace("duban-audit:4:4:", "duban-audit:5:5:")
+    answer = typed("audit", "verify", "--checkpoint", mailed, "--checkpoint", cut_off)
+    assert answer.status == 1
+    assert "entry 5 of the checkpoint is not there" in answer.out

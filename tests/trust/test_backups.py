@@ -15,13 +15,14 @@ from sqlalchemy import Engine, insert, select, text
 from daemon import backups
 from daemon.backups import MANIFEST
 from daemon.processes import CLOCK
-from store import audit, copying, installation, outbox
+from store import audit, copying, installation, migrating, outbox
 from store.engine import make_engine, reading
 from store.schema import audit as trail
 from store.schema import messages, metadata
 from tests.daemon.conftest import opened, typed
 from tests.store.databases import with_schema
 from tests.trust.contents import NOW, contents, fill
+from tests.trust.next_version import write_next
 
 KEY = "k" * 64
 #: what a restore changes on purpose
@@ -316,17 +317,34 @@ def test_another_manifest_is_refused(file, sqlite_target, change, words):
     refused(rewritten(file, change), sqlite_target, words)
 
 
+def told_otherwise(table, **told):
+    """Have the manifest say something else of a table."""
+
+    def manifest(data):
+        said = json.loads(data)
+        said["tables"][table] |= told
+        return json.dumps(said).encode()
+
+    return {MANIFEST: manifest}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"rows": 99}, "rows, by the manifest 99"),
+        ({"columns": ["id", "colour"]}, "offices has other columns than this duban's"),
+    ],
+    ids=["rows", "columns"],
+)
+def test_a_table_of_which_the_manifest_tells_otherwise_is_refused(file, sqlite_target, told, words):
+    refused(rewritten(file, told_otherwise("offices", **told)), sqlite_target, words)
+
+
 def vouched(file, table, change) -> Path:
     """Return a copy of a backup in which a table's lines are others, and the manifest vouches for them."""
     lines = change(zipfile.ZipFile(file).read(f"{table}.jsonl").splitlines(keepends=True))
     told = {"rows": len(lines), "sha256": hashlib.sha256(b"".join(lines)).hexdigest()}
-
-    def manifest(data):
-        told_before = json.loads(data)
-        told_before["tables"][table] |= told
-        return json.dumps(told_before).encode()
-
-    return rewritten(file, {f"{table}.jsonl": lambda _: b"".join(lines), MANIFEST: manifest})
+    return rewritten(file, {f"{table}.jsonl": lambda _: b"".join(lines), **told_otherwise(table, **told)})
 
 
 def first_cell(lines, value):
@@ -376,6 +394,29 @@ def test_an_encrypted_file_is_refused(file, sqlite_target):
         content = content[:place] + bytes([content[place] | 1]) + content[place + 1 :]
     file.with_name("encrypted.zip").write_bytes(content)
     refused(file.with_name("encrypted.zip"), sqlite_target, "is encrypted, or packed as no backup is")
+
+
+def test_a_file_that_is_packed_in_another_way_is_refused(file, sqlite_target):
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(file.with_name("other.zip"), "w", zipfile.ZIP_BZIP2) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    refused(file.with_name("other.zip"), sqlite_target, "is encrypted, or packed as no backup is")
+
+
+@pytest.mark.parametrize("words", [("backup", "newer.zip"), ("restore", "all.zip")])
+def test_a_schema_with_more_than_this_duban_knows_is_neither_backed_up_nor_filled(
+    file, tmp_path, sqlite_target, monkeypatch, words
+):
+    """It would leave out a column, or leave it empty, without a word."""
+    write_next(tmp_path)
+    with sqlite_target.begin() as connection:
+        migrating.migrate(connection, (*migrating.VERSIONS, str(tmp_path)))
+    monkeypatch.chdir(tmp_path)
+    answer = typed(*words)
+    assert answer.status == 3
+    assert "newer than this duban's" in answer.err
+    assert not (tmp_path / "newer.zip").exists()
+    assert not rows_of(sqlite_target)["offices"]
 
 
 def test_a_file_without_a_manifest_is_refused(tmp_path, sqlite_target):

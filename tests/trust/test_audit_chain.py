@@ -242,6 +242,15 @@ def test_a_checkpoint_holds_after_more_entries(written):
     assert checkpoint(written).seq == ENTRIES + 2
 
 
+def test_entries_removed_from_before_a_checkpoint_are_missed_in_its_count(written):
+    mailed = checkpoint(written)
+    forge(written, delete(trail).where(trail.c.seq.between(2, 3)))
+    assert told(written, checkpoints=[mailed]) == [
+        (GONE, 2, 3),
+        "up to entry 6 there are 4 entries, by the checkpoint 6",
+    ]
+
+
 def test_a_head_set_back_shows(written):
     set_head_back_to(written, 4)
     assert told(written) == [(BEYOND_HEAD, 5, 6)]
@@ -335,10 +344,12 @@ def test_a_trail_stripped_of_its_seals_and_changed_shows_also_after_the_next_ent
     assert told(written, checkpoints=[mailed])[1] == doubt, "a checkpoint that does not fit proves nothing"
 
 
-def test_a_trail_begun_anew_shows_by_the_accounts_of_which_it_knows_nothing(keyed):
+@pytest.mark.parametrize("is_disabled", [False, True])
+def test_a_trail_begun_anew_shows_by_the_accounts_of_which_it_knows_nothing(keyed, is_disabled):
     with keyed.begin() as connection:
         li = Account(id="li.ming", name="李明", role=Role.OPERATOR, created_at=NOW)
         accounts.add(connection, li, "correct horse battery", actor="test")
+        assert not is_disabled or accounts.disable(connection, "li.ming", at=NOW, actor="test")
     add(keyed, ENTRIES)
     assert told(keyed) == []
     forge(keyed, delete(trail), text("DELETE FROM installation"))
@@ -424,6 +435,15 @@ def test_doctor_and_restore_say_that_entries_are_sealed_with_a_key_that_is_not_h
         seen = _trail(connection, services)
     assert seen.well is not bool(strange)
     assert (audit.key_id(KEY) in seen.text) is bool(strange)
+
+
+def test_a_key_that_is_not_here_is_looked_for_among_the_newest_entries(written):
+    new = b"n" * 32
+    audit.use_key(written, lambda: new)
+    add(written, 2)
+    with reading(written) as connection:
+        assert audit.strange_keys(connection, [KEY], among=2) == [audit.key_id(new)]
+        assert audit.strange_keys(connection, [new], among=2) == []
 
 
 def test_a_finding_names_its_entries():

@@ -1,5 +1,6 @@
 """How does somebody get in, and how is everybody else kept out?"""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -79,6 +80,71 @@ def test_a_session_planted_before_signing_in_is_not_taken_over(operator, client)
     assert sign_in(client, "li.ming", PASSWORD).cookies[SESSION] != "planted"
 
 
+def test_the_secret_of_the_form_before_signing_in_is_taken_from_the_browser(operator, client):
+    assert CSRF in client.get("/sign-in").cookies
+    sign_in(client, "li.ming", PASSWORD)
+    assert CSRF not in client.cookies
+
+
+def meanwhile(monkeypatch, happen):
+    """Have something happen while a password is being looked at for the first time."""
+    real, to_come = accounts.holds, [happen]
+
+    def holds(known, password):
+        is_right = real(known, password)
+        while to_come:
+            to_come.pop()()
+        return is_right
+
+    monkeypatch.setattr(accounts, "holds", holds)
+
+
+def test_an_account_that_is_disabled_while_its_password_is_looked_at_stays_out(operator, house, client, monkeypatch):
+    def disable():
+        with house.engine.begin() as connection:
+            accounts.disable(connection, "li.ming", at=house.clock.now(), actor="test")
+
+    meanwhile(monkeypatch, disable)
+    answer = sign_in(client, "li.ming", PASSWORD)
+    assert answer.status_code == 401
+    assert SESSION not in answer.cookies
+
+
+def test_a_password_that_is_reset_while_it_is_being_changed_stays_so(operator, house, client, monkeypatch):
+    def reset():
+        with house.engine.begin() as connection:
+            accounts.set_password(
+                connection, "li.ming", "given by another", must_change=True, at=house.clock.now(), actor="test"
+            )
+
+    meanwhile(monkeypatch, reset)
+    new = {"present": PASSWORD, "password": "another good one", "again": "another good one"}
+    assert operator.post("/password", new).status_code == 422
+    assert sign_in(client, "li.ming", "given by another").status_code == 303
+
+
+def test_passwords_are_hashed_two_at_a_time(monkeypatch):
+    """Each takes 64 MiB and a core: more at once, and strangers could fill the memory."""
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    class Waiting:
+        def verify(self, _known, _password):
+            begun.release()
+            return go_on.wait(10)
+
+    monkeypatch.setattr(accounts, "_hasher", Waiting())
+    tries = [threading.Thread(target=accounts.holds, args=("known", "password")) for _ in range(2)]
+    for one in tries:
+        one.start()
+    assert begun.acquire(timeout=10)
+    assert begun.acquire(timeout=10)
+    has_room = accounts._turnstile.acquire(blocking=False)
+    go_on.set()
+    for one in tries:
+        one.join()
+    assert not has_room
+
+
 def test_the_database_holds_no_secret(operator, house, client):
     secret = sign_in(client, "li.ming", PASSWORD).cookies[SESSION]
     dump = repr(house.dump())
@@ -87,10 +153,19 @@ def test_the_database_holds_no_secret(operator, house, client):
     assert "$argon2id$" in dump
 
 
+def test_signing_in_once_more_ends_the_session_before(operator, app):
+    stolen = TestClient(app, base_url=BASE, follow_redirects=False, cookies=dict(operator.client.cookies))
+    assert stolen.get("/password").status_code == 200
+    assert operator.post("/sign-in", {"account": "li.ming", "password": PASSWORD}).status_code == 303
+    assert stolen.get("/password").headers["location"].startswith("/sign-in")
+
+
 def test_signing_out_ends_the_session_itself(operator, app):
     assert operator.get("/password").status_code == 200
     kept = dict(operator.client.cookies)
-    assert operator.post("/sign-out").status_code == 303
+    answer = operator.post("/sign-out")
+    assert answer.status_code == 303
+    assert f'{SESSION}=""; HttpOnly; Max-Age=0;' in answer.headers["set-cookie"]
     stolen = TestClient(app, base_url=BASE, follow_redirects=False, cookies=kept)
     assert stolen.get("/password").headers["location"].startswith("/sign-in")
 
@@ -106,6 +181,12 @@ def test_signing_in_anew_ends_the_session_before(operator, app):
 def test_a_session_ends_after_twelve_idle_hours(operator, house, hours, is_in):
     house.clock.instant += timedelta(hours=hours)
     assert (operator.get("/password").status_code == 200) is is_in
+
+
+def test_a_session_that_has_expired_is_forgotten_when_another_begins(operator, house, client):
+    house.clock.instant += timedelta(hours=12)
+    sign_in(client, "li.ming", PASSWORD)
+    assert len(house.dump()["sessions"]) == 1
 
 
 def test_a_session_in_use_lives_on(operator, house):
@@ -230,6 +311,21 @@ def test_a_success_forgets_the_failures_before_it(operator, app):
         for _ in range(TRIES_PER_ACCOUNT - 1):
             sign_in(client, "li.ming", "wrong wrong")
         assert sign_in(client, "li.ming", PASSWORD).status_code == 303
+
+
+def test_a_success_forgets_no_failures_of_another_account(operator, browser, client, app):
+    browser("operator", account="chen")
+    for _ in range(TRIES_PER_ACCOUNT):
+        sign_in(client, "li.ming", "wrong wrong")
+    assert sign_in(TestClient(app, base_url=BASE, follow_redirects=False), "chen", PASSWORD).status_code == 303
+    assert sign_in(client, "li.ming", PASSWORD).status_code == 429
+
+
+def test_tries_for_an_account_are_counted_together_however_it_is_typed(operator, client):
+    typed = ("li.ming", "Li.Ming", " li.ming ", "Ｌi.ming", "LI.MING\u200b")
+    for i in range(TRIES_PER_ACCOUNT):
+        assert sign_in(client, typed[i % len(typed)], "wrong wrong").status_code == 401
+    assert sign_in(client, "li.ming", PASSWORD).status_code == 429
 
 
 # The first operator ------------------------------------------------------------------------

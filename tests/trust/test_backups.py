@@ -162,6 +162,16 @@ def test_sending_is_held_and_what_was_on_its_way_is_unknown(backup, target):
     assert reason.startswith("restored from a backup of ")
 
 
+def test_what_was_held_before_is_held_because_it_was_restored(sqlite_source, sqlite_target, tmp_path, monkeypatch):
+    with sqlite_source.begin() as connection:
+        outbox.hold(connection, "the operator looks", NOW)
+    held = backup_of(sqlite_source, tmp_path, monkeypatch)
+    monkeypatch.setenv("DUBAN_DATABASE_URL", address(sqlite_target))
+    typed("restore", held)
+    with reading(sqlite_target) as connection:
+        assert outbox.held_because(connection).startswith("restored from a backup of ")
+
+
 def test_an_operator_releases_it(file, sqlite_target):
     typed("restore", file)
     answer = typed("release")
@@ -190,6 +200,16 @@ def test_a_backup_is_in_the_trail(sqlite_source, file):
         entry = audit.latest(connection, 1)[0]
     assert (entry["action"], entry["subject"]) == ("backup", "all.zip")
     assert len(entry["detail"]["sha256"]) == 64
+
+
+def test_a_backup_that_fails_half_way_leaves_nothing(sqlite_source, tmp_path, monkeypatch):
+    def full_disk(connection, table):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("DUBAN_DATABASE_URL", address(sqlite_source))
+    monkeypatch.setattr(copying, "dump", full_disk)
+    assert typed("backup", tmp_path / "folder" / "all.zip").status == 2
+    assert not list((tmp_path / "folder").iterdir())
 
 
 def test_a_file_that_is_there_is_not_overwritten(file):
@@ -417,6 +437,15 @@ def test_a_schema_with_more_than_this_duban_knows_is_neither_backed_up_nor_fille
     assert "newer than this duban's" in answer.err
     assert not (tmp_path / "newer.zip").exists()
     assert not rows_of(sqlite_target)["offices"]
+
+
+def test_fewer_rows_than_the_manifest_says_are_refused(file, sqlite_target):
+    def one_more(data):
+        told = json.loads(data)
+        told["tables"]["offices"]["rows"] += 1
+        return json.dumps(told).encode()
+
+    refused(rewritten(file, {MANIFEST: one_more}), sqlite_target, "rows, by the manifest")
 
 
 def test_a_file_without_a_manifest_is_refused(tmp_path, sqlite_target):

@@ -161,8 +161,9 @@ def test_an_attachment_cannot_bring_a_header_of_its_own(fake, gateway):
     assert all(not re.search(rb"(?im)^bcc:", mail.content) for mail in fake.mails)
 
 
-def test_an_attachment_of_no_type_is_refused(fake, gateway):
-    outcome = gateway.send(email(attachments=(Attachment(name="a", content_type="sheet", content=b"a"),)))
+@pytest.mark.parametrize("kind", ["sheet", "", "text/plain; charset=utf-7", "text/x-a\r\nBcc: b@example.cn"])
+def test_an_attachment_of_no_type_is_refused(fake, gateway, kind):
+    outcome = gateway.send(email(attachments=(Attachment(name="a", content_type=kind, content=b"a"),)))
     assert isinstance(outcome, Refused)
     assert (outcome.is_lasting, fake.connections) == (True, 0)
 

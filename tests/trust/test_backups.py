@@ -439,15 +439,6 @@ def test_a_schema_with_more_than_this_duban_knows_is_neither_backed_up_nor_fille
     assert not rows_of(sqlite_target)["offices"]
 
 
-def test_fewer_rows_than_the_manifest_says_are_refused(file, sqlite_target):
-    def one_more(data):
-        told = json.loads(data)
-        told["tables"]["offices"]["rows"] += 1
-        return json.dumps(told).encode()
-
-    refused(rewritten(file, {MANIFEST: one_more}), sqlite_target, "rows, by the manifest")
-
-
 def test_a_file_without_a_manifest_is_refused(tmp_path, sqlite_target):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("a.txt", "a")

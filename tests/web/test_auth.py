@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from store import accounts, audit, sessions
+from store import accounts, audit, outbox, sessions
 from tests.web.browsers import BASE, PASSWORD, csrf_in
 from web import signing_in
 from web.app import make_app
@@ -407,6 +407,11 @@ def test_a_password_given_by_another_must_be_changed_first(operator, house):
     sign_in(client, "li.ming", "given by another")
     assert client.get("/").headers["location"] == "/password"
     page = client.get("/password")
+    tried = client.post("/sending", data={"csrf": csrf_in(page.text), "held": "by another's password"})
+    assert tried.headers["location"] == "/password"
+    with house.engine.begin() as connection:
+        assert outbox.held_because(connection) is None
+    page = client.get("/password")
     data = {"csrf": csrf_in(page.text), "present": "given by another", "password": PASSWORD, "again": PASSWORD}
     held = client.cookies[SESSION]
     same = dict.fromkeys(("password", "again"), "given by another")
@@ -469,7 +474,9 @@ def test_every_answer_tells_the_browser_what_not_to_do(client, path):
     assert "frame-ancestors 'none'" in policy
     assert "script-src 'self';" in policy
     assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
 
 
 def test_a_failure_tells_nothing_of_the_inside(house, monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from daemon.cli import main
+from store import audit
 from tests.web.browsers import csrf_in
 
 
@@ -68,6 +69,23 @@ def test_an_account_can_be_reset_and_disabled(duban, browser):
     assert duban("account", "disable", "chen").exit_code == 2
     assert duban("account", "reset", "nobody").exit_code == 2
     assert duban("account", "add", "chen", "--role", "operator").exit_code == 2
+
+
+def test_who_lets_somebody_in_or_out_is_in_the_trail(duban, house):
+    for words in ("account add chen --role operator", "account reset chen", "account disable chen"):
+        assert duban(*words.split()).exit_code == 0
+    for words in ("token add gis --scope read", "token revoke gis"):
+        assert duban(*words.split()).exit_code == 0
+    with house.engine.begin() as connection:
+        entries = audit.latest(connection, 5)
+    assert [(entry["action"], entry["subject"]) for entry in reversed(entries)] == [
+        ("account-added", "account:chen"),
+        ("password-reset", "account:chen"),
+        ("account-disabled", "account:chen"),
+        ("token-added", "token:gis"),
+        ("token-revoked", "token:gis"),
+    ]
+    assert all(entry["actor"].startswith("operator:") for entry in entries)
 
 
 def test_a_token_is_shown_once_and_revoked(duban, client):

@@ -170,13 +170,6 @@ def test_signing_out_ends_the_session_itself(operator, app):
     assert stolen.get("/password").headers["location"].startswith("/sign-in")
 
 
-def test_signing_in_anew_ends_the_session_before(operator, app):
-    kept = dict(operator.client.cookies)
-    assert sign_in(operator.client, "li.ming", PASSWORD).status_code == 303
-    stolen = TestClient(app, base_url=BASE, follow_redirects=False, cookies=kept)
-    assert stolen.get("/password").headers["location"].startswith("/sign-in")
-
-
 @pytest.mark.parametrize(("hours", "is_in"), [(11.9, True), (12.1, False)])
 def test_a_session_ends_after_twelve_idle_hours(operator, house, hours, is_in):
     house.clock.instant += timedelta(hours=hours)

@@ -12,7 +12,7 @@ from twilio.request_validator import RequestValidator
 
 from intake.replies import MOST_ANSWERS
 from rules.facts import Channel
-from store import facts, optouts
+from store import audit, facts, optouts
 from tests.rules import builders
 from tests.rules.builders import day
 from web.app import make_app
@@ -340,6 +340,14 @@ def test_whoever_wants_no_more_sms_gets_none_until_he_asks_again(twilio, text):
         assert optouts.among(connection, Channel.SMS, [DEPUTY.removeprefix("+86")]) == {DEPUTY.removeprefix("+86")}
     assert "已恢复" in twilio.sends_in("TS")
     assert rows(house, "optouts") == []
+
+
+def test_what_a_reply_has_done_is_in_the_trail(twilio):
+    for text in ("到站", "TD", "TS"):
+        twilio.sends_in(text)
+    with twilio.house.engine.begin() as connection:
+        done = [(entry["action"], entry["actor"]) for entry in reversed(audit.latest(connection, 3))]
+    assert done == [(action, "deputy:DA") for action in ("visit-recorded", "sms-stopped", "sms-resumed")]
 
 
 def test_twilios_own_answer_is_not_doubled(twilio):

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from store import accounts, audit, outbox, sessions
+from store.accounts import Account, Role
 from tests.web.browsers import BASE, PASSWORD, csrf_in
 from web import signing_in
 from web.app import make_app
@@ -73,6 +74,20 @@ def test_the_session_is_a_new_one_at_each_sign_in(operator, client):
     client.cookies.delete(SESSION)
     second = sign_in(client, "li.ming", PASSWORD).cookies[SESSION]
     assert first != second
+
+
+def test_signing_in_anew_ends_the_session_before(operator, client, app):
+    before = sign_in(client, "li.ming", PASSWORD).cookies[SESSION]
+    assert sign_in(client, "li.ming", PASSWORD).status_code == 303
+    kept = TestClient(app, base_url=BASE, follow_redirects=False, cookies={SESSION: before})
+    assert kept.get("/password").headers["location"].startswith("/sign-in")
+
+
+def test_signing_in_is_in_the_trail(operator, house, client):
+    sign_in(client, "li.ming", PASSWORD)
+    with house.engine.begin() as connection:
+        entry = audit.latest(connection, 1)[0]
+    assert (entry["action"], entry["subject"]) == ("signed-in", "account:li.ming")
 
 
 def test_a_session_planted_before_signing_in_is_not_taken_over(operator, client):
@@ -230,9 +245,25 @@ def test_a_secret_planted_by_a_neighbouring_site_signs_nobody_in(operator, app, 
 def test_after_many_tries_even_the_right_password_has_to_wait(operator, house, client):
     for _ in range(TRIES_PER_ACCOUNT):
         assert sign_in(client, "li.ming", "wrong wrong").status_code == 401
-    assert sign_in(client, "li.ming", PASSWORD).status_code == 429
-    house.clock.instant += timedelta(minutes=16)
-    assert sign_in(client, "li.ming", PASSWORD).status_code == 303
+    for minutes, status in ((0, 429), (14, 429), (2, 303)):
+        house.clock.instant += timedelta(minutes=minutes)
+        assert sign_in(client, "li.ming", PASSWORD).status_code == status
+
+
+def test_writing_the_name_otherwise_gives_no_more_tries(operator, client):
+    for i in range(TRIES_PER_ACCOUNT):
+        name = "".join(c.upper() if i >> at & 1 else c for at, c in enumerate("li.ming"))
+        assert sign_in(client, f"{' ' * i}{name}", "wrong wrong").status_code == 401
+    assert sign_in(client, "ｌi.ming", PASSWORD).status_code == 429
+
+
+def test_whoever_has_an_account_gets_no_more_tries_for_others(operator, client, app):
+    own = TestClient(app, base_url=BASE, follow_redirects=False)
+    for i in range(TRIES_PER_ADDRESS):
+        assert sign_in(client, f"guess{i}", "wrong wrong").status_code == 401
+        if i == TRIES_PER_ADDRESS // 2:
+            assert sign_in(own, "li.ming", PASSWORD).status_code == 303
+    assert sign_in(client, "another", "wrong wrong").status_code == 429
 
 
 def test_an_open_browser_gives_no_more_tries_than_the_door(operator, house, client):
@@ -354,6 +385,14 @@ def test_without_that_address_there_is_no_such_page(offered, client, url):
     assert client.get(url).status_code == 404
 
 
+def test_that_address_is_void_once_somebody_has_an_account(offered, house, client):
+    """Whoever was made by `duban account add` meanwhile is the first; the address may stand in a log."""
+    made = Account(id="chen", name="陈一", role=Role.OPERATOR, created_at=house.clock.now())
+    with house.engine.begin() as connection:
+        accounts.add(connection, made, PASSWORD, actor="test")
+    assert client.get(offered).status_code == 404
+
+
 def test_a_used_address_lets_nobody_in_even_from_a_page_loaded_before(offered, client, app):
     waiting = TestClient(app, base_url=BASE, follow_redirects=False)
     page = waiting.get(offered)
@@ -424,8 +463,10 @@ def test_a_changed_password_ends_all_other_sessions(operator, client):
 # Forms and headers -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("token", ["", "guessed"])
+@pytest.mark.parametrize("token", ["", "guessed", "all but the last letter"])
 def test_a_form_that_is_not_ours_is_refused(operator, token):
+    if token.startswith("all"):
+        token = operator.csrf[:-1] + ("A" if operator.csrf[-1] != "A" else "B")
     assert operator.client.post("/sign-out", data={"csrf": token}).status_code == 403
     assert operator.client.post("/sign-out", headers={"X-CSRF-Token": token}).status_code == 403
     assert operator.get("/password").status_code == 200
@@ -466,10 +507,13 @@ def test_every_answer_tells_the_browser_what_not_to_do(client, path):
     assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "script-src 'self';" in policy
-    assert headers["x-content-type-options"] == "nosniff"
+    assert "object-src 'none'" in policy
+    assert "base-uri 'none'" in policy
+    assert "form-action 'self'" in policy
     assert headers["x-frame-options"] == "DENY"
-    assert headers["referrer-policy"] == "no-referrer"
     assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
 
 
 def test_a_failure_tells_nothing_of_the_inside(house, monkeypatch):
@@ -505,7 +549,17 @@ def test_after_signing_in_one_comes_to_the_page_that_was_asked_for(operator, cli
     assert sign_in(client, "li.ming", PASSWORD, next="/password?x=1").headers["location"] == "/password?x=1"
 
 
-@pytest.mark.parametrize("url", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",  # browsers pass over tabs
+        "/ /evil.example",
+        "javascript:alert(1)",
+    ],
+)
 def test_after_signing_in_one_does_not_come_to_another_site(operator, client, url):
     assert sign_in(client, "li.ming", PASSWORD, next=url).headers["location"] == "/"
 

@@ -61,10 +61,14 @@ def test_an_account_that_cannot_be_is_refused_in_one_line(duban, options, says):
     assert len(answer.output.strip().splitlines()) == 1
 
 
-def test_an_account_can_be_reset_and_disabled(duban, browser):
+def test_an_account_can_be_reset_and_disabled(duban, browser, client):
     held = browser("operator", account="chen")
-    assert duban("account", "reset", "chen").exit_code == 0
+    reset = duban("account", "reset", "chen")
+    assert reset.exit_code == 0
     assert held.get("/password").status_code == 303
+    data = {"csrf": csrf_in(client.get("/sign-in").text), "account": "chen"}
+    assert client.post("/sign-in", data=data | {"password": one_time_password(reset.output)}).status_code == 303
+    assert client.get("/").headers["location"] == "/password"
     assert duban("account", "disable", "chen").exit_code == 0
     assert duban("account", "disable", "chen").exit_code == 2
     assert duban("account", "reset", "nobody").exit_code == 2

@@ -742,14 +742,16 @@ def test_a_leave_is_recorded(somebody, house):
     assert "学习" in wrong.text
 
 
+LEAVE = {"ticket": "6" * 24, "deputy": "DA", "from": "2026-03-02", "to": "2026-03-20"}
+
+
 @pytest.mark.parametrize(("role", "status"), [("deputy", 422), ("station", 303), ("town", 303), ("operator", 303)])
 def test_a_deputys_own_leave_names_who_approved_it(somebody, house, role, status):
     browser = somebody(role)
-    data = {"ticket": "6" * 24, "deputy": "DA", "from": "2026-03-02", "to": "2026-03-20", "approver": " "}
-    answer = browser.post("/register/leave", data)
+    answer = browser.post("/register/leave", LEAVE | {"approver": " "})
     assert answer.status_code == status
     assert ('href="#approver"' in answer.text) is (status == 422)
-    assert browser.post("/register/leave", data | {"approver": "机构T1"}).status_code == 303
+    assert browser.post("/register/leave", LEAVE | {"approver": "机构T1"}).status_code == 303
     assert count(house, "leaves") == 1
 
 
@@ -761,6 +763,21 @@ OPINION = {
     "title": "路面塌陷",
     "deputy": "DA",
 }
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "entry"),
+    [
+        ("/petitions/P1/events", {"event": "assigned", "office": "DT"}, ("petition-event", "petition:P1")),
+        ("/projects/J1/events", {"event": "done", "seq": "1"}, ("project-event", "project:J1")),
+        ("/register/log", WITHOUT_OPINION | {"form": "patrol"}, ("visit", f"visit:W{RECEPTION['ticket']}")),
+        ("/register/leave", LEAVE, ("leave", f"leave:L{LEAVE['ticket']}")),
+        ("/register/opinion", OPINION, ("petition", "petition:GH2026-0009")),
+    ],
+)
+def test_what_the_console_records_is_in_the_trail(somebody, house, path, data, entry):
+    assert somebody("town").post(path, data).status_code == 303
+    assert entries(house)[-1] == entry
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ from urllib.parse import urlencode
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 from starlette.testclient import TestClient
 from twilio.request_validator import RequestValidator
 
 from intake.replies import MOST_ANSWERS
 from rules.facts import Channel
 from store import audit, facts, optouts
+from store.schema_service import attempts
 from tests.rules import builders
 from tests.rules.builders import day
 from web.app import make_app
@@ -196,6 +198,20 @@ def test_reports_are_applied_whatever_their_order_and_number(twilio, sent, order
     assert state_of(twilio.house, sent.message) == "delivered"
 
 
+def test_a_report_under_another_id_leaves_that_of_the_message(twilio, sent):
+    known = known_as(twilio.house, sent.id)
+    assert known is not None
+    params = {"MessageSid": "SM9", "MessageStatus": "delivered"}
+    assert twilio.call(f"/webhooks/twilio/status?attempt={sent.id}", params).status_code == 204
+    assert known_as(twilio.house, sent.id) == known
+
+
+def known_as(house, attempt):
+    """Return a gateway's id for an attempt."""
+    with house.engine.begin() as connection:
+        return connection.execute(select(attempts.c.provider_id).where(attempts.c.id == attempt)).scalar()
+
+
 def test_a_report_of_an_attempt_that_nobody_made_changes_nothing(twilio):
     before = rows(twilio.house, "messages")
     params = {"MessageSid": "SM9", "MessageStatus": "failed", "ErrorCode": "30003"}
@@ -311,6 +327,15 @@ def test_an_official_acknowledges_what_the_last_message_told_him(late, text):
     answer = late.sends_in(text, sender=MUNICIPAL)
     assert answer.startswith("已登记批示")
     assert holds(late.house) == [(f"petition:P{n}:assign:1", "MUN") for n in (1, 2, 3)]
+
+
+def test_an_official_who_is_off_duty_is_a_stranger(late):
+    with late.house.engine.begin() as connection:
+        contacts = [replace(c, on_duty=False) for c in numbers(builders.record()).contacts if c.id == "CMUN"]
+        facts.upsert(connection, "contacts", contacts)
+    late.house.run("03-10 10:01", sends=False)
+    assert late.sends_in("1", sender=MUNICIPAL) is None
+    assert holds(late.house) == []
 
 
 def test_whoever_is_late_himself_acknowledges_nothing(late):

@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -36,7 +36,15 @@ def masked(text: str) -> str:
 
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: masked(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: _masked_within(value) for key, value in event.items()}
+
+
+def _masked_within(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {_masked_within(key): _masked_within(of) for key, of in value.items()}
+    return [_masked_within(one) for one in value] if isinstance(value, (list, tuple, set)) else value
 
 
 def _is_to_be_traced(err: BaseException, where: str) -> bool:

@@ -142,7 +142,7 @@ from daemon.logs import log_as_json
 log_as_json()
 words = "no answer from %s, 139-1111-2222 or %s"
 numbers = ("+8613812345678", "li.ming@example.cn")
-structlog.get_logger().error("a look failed", why=words % numbers)
+structlog.get_logger().error("a look failed", why=[words % numbers])
 logging.getLogger("library").error(words, *numbers)
 for tells in (structlog.get_logger(), logging.getLogger("worker")):
     try:

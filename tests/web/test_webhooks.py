@@ -258,6 +258,14 @@ def test_a_seat_without_a_station_of_its_own_goes_to_the_central_one(twilio):
     assert "机构C1" in twilio.sends_in("到站")
 
 
+def test_a_name_that_looks_like_xml_is_words_in_the_answer(twilio):
+    with twilio.house.engine.begin() as connection:
+        stations = [replace(o, name="A&B<Message>") for o in builders.record().offices if o.id == "V1"]
+        facts.upsert(connection, "offices", stations)
+    twilio.house.run("03-02 10:05", sends=False)
+    assert "A&amp;B&lt;Message&gt;" in twilio.sends_in("到站")
+
+
 def test_a_deputy_without_a_grid_is_told_so(twilio):
     with twilio.house.engine.begin() as connection:
         facts.upsert(connection, "seats", [builders.seat(grid=None)])

@@ -96,6 +96,7 @@ class Clockwork:
         if not self._has_lease():
             self._looked = None
             self._leave_clock_to_others()
+            watchdog.tell(watchdog.ALIVE)  # it has asked for the lease, and waits its turn
             return LOOK_S
         was_down = self._was_down()
         self._is_rung = False
@@ -110,11 +111,11 @@ class Clockwork:
             pause = self._until(next_instant(ahead, desk)) if plan is None else 0.0
         if doubt:
             self._alarm(doubt)
+        watchdog.tell(watchdog.ALIVE)  # also in doubt: it waits for an operator, maybe until morning
         if self._is_in_doubt:
             self._looked = None
             return LOOK_S
         self._looked = time.monotonic()
-        watchdog.tell(watchdog.ALIVE)
         if plan is not None:
             self._take(plan)
         elif watches:

@@ -1,5 +1,8 @@
 """Does the clock's loop hold all sending when this machine's clock jumps, and call for a watch without haste?"""
 
+import socket
+import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -11,6 +14,8 @@ from actors.bells import embedded_broker, hang_bells
 from daemon import clockwork
 from daemon.clock_guard import ClockGuard
 from daemon.clockwork import GUARD_S, Clockwork
+from daemon.processes import _look_after
+from daemon.watchdog import ALIVE
 from store import outbox
 from store.engine import make_engine
 from tests.actors.installations import Installation
@@ -29,6 +34,17 @@ class Seconds:
     def go_on(self, clock):
         self.passed += GUARD_S
         clock.instant += timedelta(seconds=GUARD_S)
+
+
+class Rounds:
+    """What stands for the signal to stop: it comes after so many waits."""
+
+    def __init__(self, count):
+        self.left = count
+
+    def wait(self, _seconds):
+        self.left -= 1
+        return self.left < 0
 
 
 @pytest.fixture
@@ -51,11 +67,29 @@ def duban(tmp_path):
 @pytest.fixture
 def loop(duban, seconds, monkeypatch):
     bells = hang_bells(duban.services, duban.desks, embedded_broker())
+    monkeypatch.setattr(Clockwork, "_take", lambda *_: None)
     loop = Clockwork(duban.services, duban.desks, bells)
     loop._guard = ClockGuard(duban.clock, seconds.monotonic)
-    monkeypatch.setattr(loop, "_take", lambda _plan: None)
     loop._look()
     return loop
+
+
+@pytest.fixture
+def signs(monkeypatch):
+    """Returns how many signs of life systemd has heard since it was asked before."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(f"{folder}/notify")
+        ear.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"{folder}/notify")
+
+        def heard():
+            count = 0
+            with suppress(BlockingIOError):
+                while ear.recv(99).decode() == ALIVE:
+                    count += 1
+            return count
+
+        yield heard
 
 
 def held(duban):
@@ -112,6 +146,46 @@ def test_a_jump_is_not_forgotten_though_the_database_is_out_of_reach_when_it_is_
     seconds.go_on(duban.clock)
     loop._look()
     assert "jumped by 10800 s" in held(duban)
+
+
+def test_a_clock_in_doubt_is_alive_as_long_as_it_waits_for_an_operator(duban, loop, seconds, signs):
+    duban.clock.instant += timedelta(hours=3)
+    for _ in range(3):
+        seconds.go_on(duban.clock)
+        loop._look()
+        assert "jumped by 10800 s" in held(duban)
+        assert signs() == 1
+
+
+@pytest.mark.timeout(30)
+def test_a_daemon_that_waits_for_the_lease_of_another_is_alive(duban, seconds, signs, monkeypatch):
+    monkeypatch.setattr(Clockwork, "_take", lambda *_: None)
+    bells = hang_bells(duban.services, duban.desks, embedded_broker())
+    one, other = (Clockwork(duban.services, duban.desks, bells, is_alone=False) for _ in range(2))
+    one._look()
+    assert signs() == 1
+    for _ in range(3):
+        other._look()
+        assert other._looked is None
+        assert signs() == 1
+
+
+def test_a_look_that_fails_is_no_sign_of_life(duban, loop, signs, monkeypatch):
+    def fail(_):
+        raise OperationalError("out of reach", None, Exception())
+
+    monkeypatch.setattr(clockwork, "look_ahead", fail)
+    with pytest.raises(OperationalError):
+        loop._look()
+    assert signs() == 0
+
+
+@pytest.mark.parametrize(("file", "count"), [("duban.sqlite", 3), ("nowhere/duban.sqlite", 0)])
+def test_a_worker_is_alive_while_it_reaches_the_database(duban, tmp_path, signs, file, count):
+    engine = make_engine(f"sqlite:///{tmp_path}/{file}")
+    _look_after(replace(duban.services, engine=engine), Rounds(3))
+    assert signs() == count
+    engine.dispose()
 
 
 def test_who_holds_by_hand_reads_that_the_clock_is_in_doubt(duban, loop, seconds):

@@ -317,3 +317,22 @@ def test_proxies_are_addresses_and_networks():
 )
 def test_a_proxy_that_is_none_or_everybody_is_refused(words, said):
     assert said in complaint({"DUBAN_TRUSTED_PROXIES": words})
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"DUBAN_SMS": "twilio"}, "DUBAN_SMS=twilio"),
+        ({"DUBAN_EMAIL": "smtp", "DUBAN_SMTP_URL": "smtp://mail.example.cn"}, "DUBAN_EMAIL=smtp"),
+        ({"DUBAN_EMAIL": "smtp", "DUBAN_SMTP_URL": "smtp://127.0.0.1"}, None),
+        ({"DUBAN_SMS": "twilio", "DUBAN_TWILIO_API": "http://127.0.0.1:9"}, None),
+    ],
+)
+def test_a_drill_goes_with_no_gateway_that_leads_off_this_machine(environ, named):
+    """People would believe what it sends."""
+    drill = environ | {"DUBAN_CLOCK": "2026-03-31T08:59:50+08:00"}
+    if named is None:
+        assert load_settings(drill, sends=False).clock is not None
+    else:
+        with pytest.raises(WrongSettings, match=f"{named} would leave this machine"):
+            load_settings(drill, sends=False)

@@ -4,7 +4,9 @@ import zipfile
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.styles import Font
 
+from intake import bombs
 from intake.encoding import encoding_of
 from intake.reading import open_source
 from intake.sources import Unopenable
@@ -307,3 +309,30 @@ def test_a_row_may_have_blank_cells_to_the_end_of_the_sheet_and_no_others(tmp_pa
     assert findings(write(tmp_path / "blank", {"deputies": f"DA,李甲,,,{blank}\nDB,李乙,,,\n"})) == []
     found = findings(write(tmp_path / "given", {"deputies": f"DA,李甲,,,\nDC,李丙,,,{given}\n"}))
     assert found == ["deputies.csv, row 3: goes on to column 305; want at most 256 columns"]
+
+
+def deputies_with_formats_to_the_end(file, rows):
+    """A workbook in whose first rows an empty cell far to the right bears a format."""
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "deputies"
+    sheet.append(["id", "name"])
+    for number in range(1, rows + 1):
+        sheet.append([f"D{number}", "某"])
+        sheet.cell(number + 1, 1_000).font = Font(bold=True)
+    book.save(file)
+    return file
+
+
+@pytest.mark.parametrize(("most", "count"), [(3, 0), (2, 1)])
+def test_rows_of_empty_cells_to_the_end_of_the_sheet_are_read_up_to_a_number(tmp_path, monkeypatch, most, count):
+    monkeypatch.setattr(bombs, "MOST_WIDE_ROWS", most)
+    found = checked(deputies_with_formats_to_the_end(tmp_path / "x.xlsx", 3)).faults
+    assert len([fault for fault in found if "want at most 256 columns" in str(fault)]) == count
+
+
+def test_a_workbook_that_says_how_much_it_unpacks_to_is_believed(tmp_path, monkeypatch):
+    monkeypatch.setattr(bombs, "LARGEST_WORKBOOK", 1_000)
+    file = deputies_with_formats_to_the_end(tmp_path / "x.xlsx", 1)
+    with pytest.raises(Unopenable, match=r"unpacks to [0-9,]+ bytes; want at most 1,000"):
+        open_source(file)

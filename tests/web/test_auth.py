@@ -452,6 +452,8 @@ def test_cookies_are_out_of_reach_of_scripts_and_other_sites(operator, client):
     assert "HttpOnly" in session
     assert "samesite=lax" in session.lower()
     assert "Secure" not in session
+    assert "max-age" not in session.lower(), "it ends with the browser"
+    assert CSRF not in client.cookies, "from now on the session has its own"
 
 
 def test_cookies_travel_by_https_alone_where_the_address_is_https(operator, house):

@@ -56,6 +56,7 @@ def test_a_port_that_is_taken_is_named_with_the_remedy(any_port):
 
 def test_duban_web_ends_in_peace_when_sigterm_comes_twice(tmp_path):
     environment = os.environ | {"DUBAN_DATABASE_URL": f"sqlite:///{tmp_path}/web.db", "DUBAN_PORT": "0"}
+    environment |= {"DUBAN_SMS": "twilio", "DUBAN_EMAIL": "smtp"}  # whose secrets are the workers'
     command = [sys.executable, "-c", "from daemon.cli import main; main(['web'])"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -823,6 +823,12 @@ def test_an_opinion_sent_twice_is_registered_once_and_says_so(somebody, house):
     assert house.dump() == before
 
 
+def test_a_ticket_is_that_of_whoever_was_given_it(somebody, house):
+    assert somebody("town").post("/register/opinion", OPINION).status_code == 303
+    answer = somebody("operator").post("/register/opinion", OPINION | {"number": "GH2026-0010"})
+    assert answer.headers["location"] == "/petitions/GH2026-0010"
+
+
 def test_nothing_but_a_ticket_of_ours_is_taken_for_an_opinion(somebody, monkeypatch):
     browser = somebody("town")
     monkeypatch.setattr("store.idempotency.take", None)

@@ -25,6 +25,7 @@ from config.services import Services, open_services
 from daemon import watchdog
 from daemon.clockwork import Clockwork
 from daemon.logs import log_as_json
+from daemon.progress import UnderWay
 from daemon.saying import OUT_OF_REACH, Mendable
 from store import installation, migrating, outbox
 from store.engine import reading
@@ -188,18 +189,23 @@ def run_worker() -> None:
     if mark is None:
         return
     broker = redis_broker(url, mark)
+    under_way = UnderWay()
+    broker.add_middleware(under_way)
     hang_bells(services, Desks(services), broker)
     with _workers(broker, BROKER_MS):
         watchdog.tell(watchdog.READY)
-        _look_after(services, stopping)
+        _look_after(services, stopping, under_way)
         watchdog.tell(watchdog.STOPPING)
     for gateway in services.gateways.values():
         gateway.close()
 
 
-def _look_after(services: Services, stopping: threading.Event) -> None:
-    """Wait for the signal to stop, and tell systemd that the database can be reached meanwhile."""
+def _look_after(services: Services, stopping: threading.Event, under_way: UnderWay) -> None:
+    """Wait for the signal to stop, and tell systemd meanwhile that the database can be reached and no work hangs."""
     while not stopping.wait(ALIVE_S):
+        if under_way.hangs():
+            log.error("some work has not got on for hours; systemd is told no more that this process is alive")
+            continue
         try:
             with reading(services.engine) as connection:
                 outbox.held_because(connection)

@@ -6,7 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from threading import Event
 
+import dramatiq
 import pytest
 from sqlalchemy.exc import OperationalError
 
@@ -15,6 +17,7 @@ from daemon import clockwork
 from daemon.clock_guard import ClockGuard
 from daemon.clockwork import GUARD_S, Clockwork
 from daemon.processes import _look_after
+from daemon.progress import HANGS_S, UnderWay
 from daemon.watchdog import ALIVE
 from store import outbox
 from store.engine import make_engine
@@ -183,9 +186,39 @@ def test_a_look_that_fails_is_no_sign_of_life(duban, loop, signs, monkeypatch):
 @pytest.mark.parametrize(("file", "count"), [("duban.sqlite", 3), ("nowhere/duban.sqlite", 0)])
 def test_a_worker_is_alive_while_it_reaches_the_database(duban, tmp_path, signs, file, count):
     engine = make_engine(f"sqlite:///{tmp_path}/{file}")
-    _look_after(replace(duban.services, engine=engine), Rounds(3))
+    _look_after(replace(duban.services, engine=engine), Rounds(3), UnderWay())
     assert signs() == count
     engine.dispose()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_worker_of_which_a_thread_hangs_tells_of_no_life_until_it_goes_on(duban, seconds, signs, fails):
+    begun, goes_on = Event(), Event()
+    under_way, broker = UnderWay(seconds.monotonic), embedded_broker()
+    broker.add_middleware(under_way)
+
+    @dramatiq.actor(broker=broker, max_retries=0)
+    def work():
+        begun.set()
+        goes_on.wait()
+        if fails:
+            raise ValueError
+
+    worker = dramatiq.Worker(broker, worker_threads=1)
+    worker.start()
+    work.send()
+    begun.wait()
+    for passed, count in ((HANGS_S, 3), (1, 0)):
+        seconds.passed += passed
+        _look_after(duban.services, Rounds(3), under_way)
+        assert signs() == count
+    goes_on.set()
+    broker.join(work.queue_name, fail_fast=False)
+    worker.join()
+    _look_after(duban.services, Rounds(3), under_way)
+    assert signs() == 3
+    worker.stop()
 
 
 def test_who_holds_by_hand_reads_that_the_clock_is_in_doubt(duban, loop, seconds):

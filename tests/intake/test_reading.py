@@ -218,15 +218,15 @@ def test_a_formula_counts_as_its_value_and_a_failed_one_as_a_fault(tmp_path):
     ]
 
 
+def workbook_with_note(folder, note):
+    """A record with one visit, F2 of whose sheet is the note."""
+    visit = ["V1", "DA", "2026-03-05", "station", "ST1", note]
+    visits = [["id", "deputy", "date", "kind", "place", "note"], visit]
+    return workbook(folder / "record.xlsx", **organisation_sheets(), visits=visits)
+
+
 def test_a_formula_that_a_program_has_written_and_nobody_computed_is_a_fault_of_its_cell(tmp_path):
-    path = workbook(
-        tmp_path / "record.xlsx",
-        **organisation_sheets(),
-        visits=[
-            ["id", "deputy", "date", "kind", "place", "note"],
-            ["V1", "DA", "2026-03-05", "station", "ST1", '="雨"&"天"'],
-        ],
-    )
+    path = workbook_with_note(tmp_path, '="雨"&"天"')
     (fault,) = map(str, checked(path).faults)
     assert fault == (
         'record.xlsx, sheet visits, row 2, column note: \'="雨"&"天"\' is a formula that was never computed; '
@@ -235,14 +235,7 @@ def test_a_formula_that_a_program_has_written_and_nobody_computed_is_a_fault_of_
 
 
 def test_a_formula_whose_result_is_an_empty_text_counts_as_empty(tmp_path):
-    path = workbook(
-        tmp_path / "record.xlsx",
-        **organisation_sheets(),
-        visits=[
-            ["id", "deputy", "date", "kind", "place", "note"],
-            ["V1", "DA", "2026-03-05", "station", "ST1", '=""'],
-        ],
-    )
+    path = workbook_with_note(tmp_path, '=""')
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "new.xlsx", "w") as new:
         for name in old.namelist():
             new.writestr(name, old.read(name).replace(b'<c r="F2"><f>', b'<c r="F2" t="str"><f>'))

@@ -4,7 +4,7 @@ Words that nobody was told, questions that nobody asked, instants that a wrong c
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from channels.gateway import Status
@@ -13,6 +13,7 @@ from rules.notices import OPENINGS, put_off, rungs_left
 from rules.petitions import Stage
 from store import leases, notices, projection
 from store.engine import reading
+from tests.trial.worlds import as_sql
 
 if TYPE_CHECKING:
     from tests.trial.judges import Judge
@@ -107,12 +108,12 @@ def _not_noted(judge: "Judge") -> Iterator[Wrong]:
 def far_ahead(judge: "Judge") -> Iterator[Wrong]:
     """Yield what waits for an instant that only a clock that was wrong can have set."""
     world = judge.world
-    later = _sql(put_off(world.hub.now, world.timetable))
+    later = as_sql(put_off(world.hub.now, world.timetable))
     for table, column in (("messages WHERE state = 'due'", "try_at"), ("notices WHERE state = 'waiting'", "leaves_at")):
         found = world.raw.execute(f"SELECT id, {column} FROM {table} AND {column} > ?", (later,))
         for ident, at in found:
             yield "in time", f"{table.partition(' ')[0]} {ident} waits until {at}"
-    soon = _sql(world.hub.now + LONGEST_REST)
+    soon = as_sql(world.hub.now + LONGEST_REST)
     for column in ("open_until", "next_at"):
         for name, at in world.raw.execute(f"SELECT name, {column} FROM gateways WHERE {column} > ?", (soon,)):
             yield "in time", f"nothing leaves by {name} before {at}"
@@ -136,7 +137,3 @@ def rungs_of_today(judge: "Judge") -> Iterator[Wrong]:
                 late = [r.name for r in rungs_left(matter, fired.get(matter.id, ()), desk) if r.fires_from <= today]
                 if late:
                     yield "in time", f"{late} of {matter.id} did not fire in the round of {held}"
-
-
-def _sql(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -6,7 +6,7 @@ duban's own tables only what nobody else knows: which message carries which noti
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -23,7 +23,7 @@ from store.dossiers import read_dossiers
 from store.engine import reading
 from tests.trial import aftermath, replayed
 from tests.trial.loads import fields_of
-from tests.trial.worlds import KEY, Process, World
+from tests.trial.worlds import KEY, Process, World, as_sql
 
 SLA: Final = timedelta(hours=2)  #: of healthy time inside the window
 GIVEN_UP: Final = timedelta(hours=3)  #: an unknown outcome is a task for the operator by then
@@ -204,13 +204,11 @@ class Judge:
         self._judge_ledger()
         self._judge_pace()
         self._judge_clock()
-        if world_is_well := self.world.hub.now - self.healthy_since >= SLA:
-            self._all_wrong(aftermath.far_ahead(self))
-        if (
-            world_is_well
-            and self.world.hub.now.astimezone(SHANGHAI).hour == NOON
-            and self._window_opened(self.world.hub.now)
-        ):
+        now = self.world.hub.now
+        if now - self.healthy_since < SLA:
+            return
+        self._all_wrong(aftermath.far_ahead(self))
+        if now.astimezone(SHANGHAI).hour == NOON and self._window_opened(now):
             self._all_wrong(aftermath.rungs_of_today(self))
 
     def _all_wrong(self, found: Iterable[tuple[str, str]]) -> None:
@@ -284,13 +282,13 @@ class Judge:
         self._judge_waiting(now, is_open=opened is not None)
         if opened is None or now - max(opened, self.healthy_since) < SLA:
             return
-        limits = {"late": _sql(now - SLA), "given_up": _sql(now - GIVEN_UP)}
+        limits = {"late": as_sql(now - SLA), "given_up": as_sql(now - GIVEN_UP)}
         if not world.raw.execute(ANY_STUCK, limits).fetchone()[0]:
             return
         for query, what in STUCK.items():
             for ident, since in world.raw.execute(query, limits):
                 if max(_instant(since), self.healthy_since) <= now - SLA:
-                    self.wrong("in time", f"{what.format(ident)} since {since} (it is {_sql(now)})")
+                    self.wrong("in time", f"{what.format(ident)} since {since} (it is {as_sql(now)})")
 
     def _judge_clock(self) -> None:
         """Look whether a daemon that saw the clock set wrong has held all sending, and nobody has released it."""
@@ -310,11 +308,11 @@ class Judge:
             self.waits = {}
             return
         query = "SELECT id FROM messages WHERE state = 'due' AND try_at < ?"
-        soon = _sql(now + timedelta(minutes=1))
+        soon = as_sql(now + timedelta(minutes=1))
         self.waits = {ident: self.waits.get(ident, now) for (ident,) in self.world.raw.execute(query, (soon,))}
         for ident, since in self.waits.items():
             called = "SELECT 1 FROM attempts WHERE message = ? AND at > ?"
-            if now - since > SLA and not self.world.raw.execute(called, (ident, _sql(since))).fetchone():
+            if now - since > SLA and not self.world.raw.execute(called, (ident, as_sql(since))).fetchone():
                 self.wrong("in time", f"message {ident} could leave since {since}, and no gateway was called")
 
     def _is_healthy(self) -> bool:
@@ -465,10 +463,6 @@ def _rank(rung: str) -> tuple[int, int]:
         return RANK[kind], 0
     count = int(number or 0)
     return RANK[kind], -count if kind == "remind" else count
-
-
-def _sql(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _instant(words: str) -> datetime:

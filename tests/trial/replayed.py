@@ -29,6 +29,7 @@ DIGESTS: Final = "SELECT kind, period, office, person, due_soon, overdue FROM di
 #: what is put off puts off others; for so long it is not asked who was first
 PUT_OFF_ON: Final = timedelta(days=7)
 SETTLED: Final = "event-settled"  #: whom a climb reached depends on gateways, which a replay does not know
+Known = defaultdict[Subject, list[datetime]]
 Key = tuple[str, date, str, str, str]  #: of a notice: matter, due date, rung, person, channel
 
 
@@ -38,11 +39,12 @@ def differences(world: World, *, is_exact: bool) -> Iterator[Wrong]:
     run = run_record(load.record, load.first, load.ends, policy=load.policy, settings=load.settings)
     yield from _matters(world, run)
     if is_exact:
-        told = _Told(world, run)
+        known_at = _known_at(world.load.record)
+        told = _Told(world, run, known_at)
         yield from told.missing()
         yield from told.moved()
         yield from told.here_alone()
-        yield from _digests(world, run)
+        yield from _digests(world, run, known_at)
 
 
 def _matters(world: World, run: Replay) -> Iterator[Wrong]:
@@ -62,7 +64,7 @@ def _shown(matter: Matter, day: date) -> tuple[Any, ...]:
 class _Told:
     """The notices here and those of the replay."""
 
-    def __init__(self, world: World, run: Replay) -> None:
+    def __init__(self, world: World, run: Replay, known_at: Known) -> None:
         self._world = world
         over = midnight(world.load.ends + ONE_DAY)  # what leaves later, a replay does not tell
         with reading(world.engine) as connection:
@@ -71,7 +73,7 @@ class _Told:
         self._all_there = {_key_of(sent): sent for sent in run.sent}
         self._here = {k: row for k, row in self._all_here.items() if row.rung != SETTLED and row.leaves_at < over}
         self._there = {k: sent for k, sent in self._all_there.items() if sent.notice.rung != SETTLED}
-        self._known_at = _known_at(world.load.record)
+        self._known_at = known_at
         self._late = set(world.raw.execute(LATE).fetchall())
 
     def _known(self, matter: str) -> list[datetime]:
@@ -139,12 +141,12 @@ def _key_of(sent: Sent) -> Key:
     return of.matter.id, of.matter.due, of.rung, of.person.id if of.person else "", of.channel or ""
 
 
-def _digests(world: World, run: Replay) -> Iterator[Wrong]:
+def _digests(world: World, run: Replay, known_at: Known) -> Iterator[Wrong]:
     made = {(m.digest.kind.value, m.digest.period, m.digest.office, m.person.id): m for m in run.digests}
     here = {tuple(row[:-2]): tuple(row[-2:]) for row in world.raw.execute(DIGESTS)}
     for digest in sorted(made.keys() ^ here.keys()):
         yield "as replayed", f"digest {digest} is {'missing' if digest in made else 'here alone'}"
-    known = [at for of_one in _known_at(world.load.record).values() for at in of_one]
+    known = [at for of_one in known_at.values() for at in of_one]
     for digest in sorted(made.keys() & here.keys()):
         there = made[digest]
         # What is typed in the same minute is counted or not.
@@ -157,9 +159,9 @@ def _counts(made: Made) -> tuple[int, int]:
     return made.counts.due_soon, made.counts.overdue
 
 
-def _known_at(record: Record) -> dict[Subject, list[datetime]]:
+def _known_at(record: Record) -> Known:
     """Return when something became known about each subject."""
-    found: dict[Subject, list[datetime]] = defaultdict(list)
+    found: Known = defaultdict(list)
     for petition in record.petitions:
         found[Subject(SubjectKind.PETITION, petition.id)].append(petition.recorded_at)
     for event in record.petition_events:

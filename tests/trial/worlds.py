@@ -9,7 +9,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -576,3 +576,8 @@ COMING: Final = (
     "AND provider_id IS NOT NULL AND datetime(ended_at, '+2 hours') < datetime(at, '+50 hours')), "
     "'+2 hours', '+1 seconds')"
 )
+
+
+def as_sql(at: datetime) -> str:
+    """Return an instant as SQLite keeps it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
